@@ -1,0 +1,5 @@
+"""``python -m pytest_nsisolate``: the command line's door."""
+
+from .cli import main
+
+main()

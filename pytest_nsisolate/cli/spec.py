@@ -1,0 +1,40 @@
+"""``nsisolate spec``: a default config.json."""
+
+from __future__ import annotations
+
+import os
+
+from ..runtime.spec_default import default_plan
+from ..runtime.spec_writer import to_config
+from .arguments import HelpRequested, UsageError, read
+
+_HELP = """\
+usage: nsisolate spec [--bundle DIR] [--rootless]
+
+Writes a config.json that runs a shell in the directory rootfs of the bundle.
+
+  -b, --bundle    the bundle's directory (default: .)
+  --rootless      for an ordinary user: a user namespace that maps root to you
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the verb; return the exit code."""
+    import json
+
+    try:
+        given, _ = read(argv, flags=("--rootless",), options=("--bundle", "-b"), most=0)
+    except HelpRequested:
+        print(_HELP, end="")
+        return 0
+    bundle = given.get("--bundle", given.get("-b", "."))
+    path = os.path.join(bundle, "config.json")
+    try:
+        with open(path, "x") as file:
+            json.dump(to_config(default_plan(rootless="--rootless" in given)), file, indent=4)
+            file.write("\n")
+    except FileExistsError:
+        raise UsageError(f"{path!r} is already there; remove it first") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {path!r}: {error.strerror}") from None
+    return 0

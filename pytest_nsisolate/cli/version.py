@@ -1,0 +1,11 @@
+"""``nsisolate --version``."""
+
+from __future__ import annotations
+
+from .. import __version__
+from ..runtime.spec import SPEC_VERSION
+
+
+def print_version() -> None:
+    """Print the versions of this program and of the spec, as runc does."""
+    print(f"nsisolate version {__version__}\nspec: {SPEC_VERSION}")

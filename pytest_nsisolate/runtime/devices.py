@@ -1,0 +1,137 @@
+"""Device nodes and links below ``/dev`` (config-linux.md, "Devices" and "Default Devices")."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from . import syscalls as sys
+from .errors import KernelCallError, SetupError
+from .inroot import open_or_create, open_path
+from .mounts import attach
+from .plan import Device
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .plan import Plan
+
+DEFAULT_DEVICES = (
+    Device(type="c", path="/dev/null", major=1, minor=3),
+    Device(type="c", path="/dev/zero", major=1, minor=5),
+    Device(type="c", path="/dev/full", major=1, minor=7),
+    Device(type="c", path="/dev/random", major=1, minor=8),
+    Device(type="c", path="/dev/urandom", major=1, minor=9),
+    Device(type="c", path="/dev/tty", major=5, minor=0),
+)
+
+#: runtime.md of the linux platform: "/dev symbolic links"
+DEFAULT_LINKS = (
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+    ("/dev/ptmx", "pts/ptmx"),
+)
+
+_TYPES = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
+
+
+def has_own_dev(plan: Plan) -> bool:
+    """Tell whether ``/dev`` is the container's own; a ``/dev`` bound from the host is left alone."""
+    binds = ("bind", "rbind")
+    return not any(
+        mount.destination.rstrip("/") == "/dev" and any(b in mount.options for b in binds)
+        for mount in plan.mounts
+    )
+
+
+def create_devices(plan: Plan, root_fd: int) -> None:
+    """Make the default devices, those of the plan, and the links."""
+    wanted = {device.path: device for device in (*DEFAULT_DEVICES, *plan.devices)}
+    for device in wanted.values():
+        try:
+            _create(device, root_fd)
+        except OSError as error:
+            call = error.call if isinstance(error, KernelCallError) else str(error)
+            raise SetupError("devices", f"{device.path}: {call}", error.errno or 0) from error
+    for path, target in DEFAULT_LINKS:
+        _link(path, target, root_fd)
+
+
+def _create(device: Device, root_fd: int) -> None:
+    directory, _, name = device.path.rpartition("/")
+    parent_fd = open_or_create(root_fd, directory, directory=True)
+    try:
+        if _is_there(device, name, parent_fd):
+            return
+        try:
+            os.mknod(name, _TYPES[device.type] | 0o600, _number(device), dir_fd=parent_fd)
+        except OSError as error:
+            # A user namespace may not make device nodes, and an earlier container may have left a
+            # mount point; the host's own device is bound instead.
+            if error.errno not in (errno.EPERM, errno.EEXIST) or device.type == "p":
+                raise
+            _bind_from_host(device, root_fd)
+        else:
+            os.chmod(name, device.file_mode, dir_fd=parent_fd)
+            os.chown(name, device.uid, device.gid, dir_fd=parent_fd)
+    finally:
+        os.close(parent_fd)
+
+
+def _number(device: Device) -> int:
+    return 0 if device.type == "p" else os.makedev(device.major, device.minor)
+
+
+def _is_there(device: Device, name: str, parent_fd: int) -> bool:
+    try:
+        found = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    if stat.S_IFMT(found.st_mode) == _TYPES[device.type] and found.st_rdev == _number(device):
+        return True
+    if stat.S_ISREG(found.st_mode) and found.st_size == 0:
+        return False  # a mount point that an earlier container left in this rootfs
+    raise SetupError("devices", f"{device.path} is already there, and something else")
+
+
+def _bind_from_host(device: Device, root_fd: int) -> None:
+    host_fd = os.open(device.path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(host_fd).st_rdev != _number(device):
+            raise SetupError("devices", f"the host's {device.path} is another device")
+        flags = sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC | sys.AT_EMPTY_PATH
+        tree_fd = sys.open_tree(host_fd, "", flags)
+        try:
+            target_fd = open_or_create(root_fd, device.path, directory=False)
+            try:
+                attach(tree_fd, target_fd)
+            finally:
+                os.close(target_fd)
+        finally:
+            os.close(tree_fd)
+    finally:
+        os.close(host_fd)
+
+
+def _link(path: str, target: str, root_fd: int) -> None:
+    directory, _, name = path.rpartition("/")
+    try:
+        parent_fd = open_path(root_fd, directory)
+    except KernelCallError:
+        return
+    try:
+        if name == "ptmx" and not _has_ptmx(parent_fd):
+            return
+        os.symlink(target, name, dir_fd=parent_fd)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise SetupError("devices", f"symlink {path} to {target}", error.errno or 0) from error
+    finally:
+        os.close(parent_fd)
+
+
+def _has_ptmx(dev_fd: int) -> bool:
+    return os.access("pts/ptmx", os.F_OK, dir_fd=dev_fd)

@@ -1,0 +1,115 @@
+"""Attending a container in the foreground: its signals, its terminal, its end."""
+
+from __future__ import annotations
+
+import _signal
+import os
+import select
+
+from .outcome import Exited, Signalled, of_wait_status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .launcher import Launched
+
+#: Those that stop us or tell of our own faults are not the container's business.
+_NOT_FORWARDED = (
+    _signal.SIGKILL,
+    _signal.SIGSTOP,
+    _signal.SIGCHLD,
+    _signal.SIGTSTP,
+    _signal.SIGTTIN,
+    _signal.SIGTTOU,
+    _signal.SIGPIPE,
+    _signal.SIGSEGV,
+    _signal.SIGBUS,
+    _signal.SIGFPE,
+    _signal.SIGILL,
+)
+
+
+class Signals:
+    """Signals as bytes on a pipe, from the moment that this is made, so that none is lost."""
+
+    def __init__(self) -> None:
+        self.read_fd, self._write_fd = os.pipe()
+        os.set_blocking(self.read_fd, False)
+        os.set_blocking(self._write_fd, False)
+        _signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        for number in (set(_signal.valid_signals()) - set(_NOT_FORWARDED)) | {_signal.SIGCHLD}:
+            _signal.signal(number, _ignore)
+
+    def pending(self) -> bytes:
+        """Return the numbers of the signals that came since the last call."""
+        try:
+            return os.read(self.read_fd, 4096)
+        except BlockingIOError:
+            return b""
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """Do nothing: the number is in the pipe already."""
+
+
+def attend(launched: Launched, signals: Signals) -> Exited | Signalled:
+    """Forward signals and the terminal until the container process ends; return how it ended."""
+    if launched.terminal_fd is None:
+        return _attend_process(launched.pid, signals)
+    from .terminal_proxy import TerminalProxy
+
+    with TerminalProxy(launched.terminal_fd) as proxy:
+        return _attend_with_terminal(launched.pid, signals, proxy)
+
+
+def _attend_process(pid: int, signals: Signals) -> Exited | Signalled:
+    poll = select.poll()
+    poll.register(signals.read_fd, select.POLLIN)
+    while True:
+        ended = reap(pid)
+        if ended is not None:
+            return ended
+        poll.poll()
+        for number in signals.pending():
+            forward(pid, number)
+
+
+def _attend_with_terminal(pid: int, signals: Signals, proxy: TerminalProxy) -> Exited | Signalled:
+    poll = select.poll()
+    poll.register(signals.read_fd, select.POLLIN)
+    proxy.register(poll)
+    while True:
+        ended = reap(pid)
+        if ended is not None:
+            proxy.drain()
+            return ended
+        for fd, _events in poll.poll():
+            if fd != signals.read_fd:
+                proxy.copy(fd, poll)
+        for number in signals.pending():
+            if number == _signal.SIGWINCH:
+                proxy.copy_size()
+            else:
+                forward(pid, number)
+
+
+def forward(pid: int, number: int) -> None:
+    """Send a signal on, unless it is one that is not forwarded."""
+    if number not in _NOT_FORWARDED:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+def reap(pid: int) -> Exited | Signalled | None:
+    """Reap whatever has ended; return the outcome of *pid* if that is among it."""
+    outcome = None
+    while True:
+        try:
+            ended, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return outcome
+        if not ended:
+            return outcome
+        if ended == pid:
+            outcome = of_wait_status(status)

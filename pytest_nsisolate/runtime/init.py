@@ -1,0 +1,197 @@
+"""Init: what happens between fork and execve, inside the container's namespaces.
+
+It runs in two processes. The first enters and creates namespaces and forks, because only a child is
+in a new pid or time namespace; the second, PID 1 of a new pid namespace, builds the root and becomes the
+container process. Neither returns: they end in execve or ``os._exit``.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from . import namespaces
+from . import syscalls as sys
+from .channel import GO, FORKED, MAPS_WRITTEN, READY, TERMINAL, WANT_MAPS, Channel
+from .devices import create_devices, has_own_dev
+from .errors import KernelCallError, SetupError
+from .executable import execute, find_executable
+from .inroot import open_or_create
+from .masks import make_readonly, mask
+from .mounts import perform
+from .privileges import apply_rlimits, become
+from .rootfs_pivot import finish_root, pivot, prepare_root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from .plan import Plan, Process
+
+    SecondStage = Callable[[Plan, Channel], NoReturn]
+
+#: Signals that Python ignores; an ignored signal would stay ignored after execve.
+_IGNORED_BY_PYTHON = (_signal.SIGPIPE, _signal.SIGXFSZ)
+
+
+def first_stage(plan: Plan, channel: Channel, second_stage: SecondStage) -> NoReturn:
+    """Enter the plan's namespaces, fork, and let the child go on with *second_stage*."""
+    try:
+        _reset_signals()
+        os.umask(0)
+        namespaces.join(namespaces.open_joined(plan))
+        _create_user_namespace(plan, channel)
+        _write_own_proc_files(plan)
+        namespaces.unshare(namespaces.new_flags(plan) & ~sys.CLONE_NEWUSER)
+        namespaces.write_time_offsets(plan.time_offsets)
+        # From here on nobody in a joined pid namespace may trace us; execve makes it normal again.
+        sys.prctl(sys.PR_SET_DUMPABLE, 0, name="PR_SET_DUMPABLE, 0")
+        pid = os.fork()
+        if pid:
+            channel.send(FORKED, str(pid))
+            os._exit(0)
+        second_stage(plan, channel)
+    except BaseException as error:
+        _report_and_exit(error, channel)
+
+
+def _report_and_exit(error: BaseException, channel: Channel) -> NoReturn:
+    try:
+        channel.send_error(error)
+    finally:
+        os._exit(1)
+
+
+def _reset_signals() -> None:
+    _signal.set_wakeup_fd(-1)
+    for number in _signal.valid_signals():
+        handler = _signal.getsignal(number)
+        if callable(handler) or number in _IGNORED_BY_PYTHON:
+            _signal.signal(number, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
+def _create_user_namespace(plan: Plan, channel: Channel) -> None:
+    if plan.creates("user"):
+        namespaces.unshare(sys.CLONE_NEWUSER)
+        channel.send(WANT_MAPS)
+        channel.receive(MAPS_WRITTEN)
+    if plan.has("user"):
+        _become_root_inside()
+
+
+def _become_root_inside() -> None:
+    # What we create from here on belongs to the container's root, where it has one.
+    for call in (os.setresgid, os.setresuid):
+        try:
+            call(0, 0, 0)
+        except OSError:
+            return
+
+
+def _write_own_proc_files(plan: Plan) -> None:
+    process = plan.process
+    if process is not None and process.oom_score_adj is not None:
+        hint = "lowering it needs CAP_SYS_RESOURCE outside of a user namespace"
+        namespaces.write_file(
+            "/proc/self/oom_score_adj", str(process.oom_score_adj), "oomScoreAdj", hint
+        )
+
+
+def container(plan: Plan, channel: Channel) -> NoReturn:
+    """The second stage of an OCI container: build the root, then become ``process``."""
+    process = plan.process
+    assert process is not None, "a plan whose payload is a program has a process"
+    set_names(plan)
+    root_fd = prepare_root(plan.root.path, plan.rootfs_propagation)
+    slave = build_root(plan, root_fd, channel)
+    pivot(root_fd)
+    os.close(root_fd)
+    finish_root(readonly=plan.root.readonly, propagation=plan.rootfs_propagation)
+    enter_session(process, slave)
+    apply_rlimits(process.rlimits)
+    become(process)
+    enter_cwd(process.cwd)
+    program = find_executable(process)
+    channel.send(READY)
+    channel.receive(GO)
+    die_with_launcher()
+    execute(program, process)
+
+
+def set_names(plan: Plan) -> None:
+    """Set host and domain name."""
+    try:
+        if plan.hostname is not None:
+            sys.sethostname(plan.hostname)
+        if plan.domainname is not None:
+            sys.setdomainname(plan.domainname)
+    except KernelCallError as error:
+        raise SetupError("hostname", error.call, error.errno or 0) from error
+
+
+def build_root(plan: Plan, root_fd: int, channel: Channel) -> int | None:
+    """Fill the root below *root_fd*; return the terminal's slave, if the plan has a terminal.
+
+    The order matters: mounts in the plan's order; devices after them, since /dev is one of them;
+    the terminal after /dev/pts; sysctls before /proc/sys is read-only; masks last.
+    """
+    for mount in plan.mounts:
+        perform(mount, root_fd)
+    if has_own_dev(plan):
+        create_devices(plan, root_fd)
+    slave = None
+    if plan.process is not None:
+        slave = _open_terminal(plan.process, root_fd, channel)
+        _create_cwd(plan.process.cwd, root_fd)
+    for name, value in plan.sysctl:
+        namespaces.write_file(f"/proc/sys/{name.replace('.', '/')}", value, "sysctl")
+    mask(root_fd, plan.masked_paths)
+    make_readonly(root_fd, plan.readonly_paths)
+    return slave
+
+
+def _open_terminal(process: Process, root_fd: int, channel: Channel) -> int | None:
+    if not process.terminal:
+        return None
+    from . import terminal
+
+    master, slave = terminal.open_in_root(root_fd)
+    if process.console_size is not None:
+        terminal.set_size(master, process.console_size)
+    channel.send(TERMINAL, fd=master)
+    os.close(master)
+    return slave
+
+
+def _create_cwd(cwd: str, root_fd: int) -> None:
+    try:
+        os.close(open_or_create(root_fd, cwd, directory=True))
+    except OSError:
+        pass  # a read-only root, say; enter_cwd reports it, as the user, if it matters
+
+
+def enter_session(process: Process, slave: int | None) -> None:
+    """Start a session of its own, with the terminal if there is one."""
+    os.setsid()
+    if slave is not None:
+        from . import terminal
+
+        terminal.become_controlling(slave, process.user.uid)
+
+
+def enter_cwd(cwd: str) -> None:
+    """Change to *cwd*, as the container's user, and make sure that it is inside (CVE-2024-21626)."""
+    try:
+        os.chdir(cwd)
+        inside = os.getcwd().startswith("/")
+    except OSError as error:
+        raise SetupError("cwd", f"chdir to process.cwd {cwd!r}", error.errno or 0) from error
+    if not inside:
+        raise SetupError("cwd", f"process.cwd {cwd!r} is outside of the container")
+
+
+def die_with_launcher() -> None:
+    """Let the kernel kill us when the launcher dies: prctl(2), PR_SET_PDEATHSIG."""
+    sys.prctl(sys.PR_SET_PDEATHSIG, _signal.SIGKILL, name="PR_SET_PDEATHSIG, SIGKILL")

@@ -1,0 +1,92 @@
+"""The launcher: the parent of the two-process pattern."""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from . import init, namespaces
+from . import syscalls as sys
+from .channel import FORKED, GO, MAPS_WRITTEN, READY, TERMINAL, WANT_MAPS, Channel
+from .errors import ChannelError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .init import SecondStage
+    from .plan import Plan
+
+
+class Launched:
+    """A container that has been built and waits for :meth:`go`.
+
+    *pid* is the container process's, as the launcher sees it; *terminal_fd* the pty's master or None.
+    """
+
+    def __init__(self, pid: int, terminal_fd: int | None, channel: Channel) -> None:
+        self.pid = pid
+        self.terminal_fd = terminal_fd
+        self._channel = channel
+
+    def go(self) -> None:
+        """Let the container process run. Raises PayloadError if it cannot be executed."""
+        try:
+            self._channel.send(GO)
+            self._channel.receive_end()
+        except BaseException:
+            self.kill()
+            raise
+        finally:
+            self._channel.close()
+
+    def kill(self) -> None:
+        """Kill the container process, and with a pid namespace all others, and reap it."""
+        _kill_and_reap(self.pid)
+
+
+def launch(plan: Plan, second_stage: SecondStage = init.container) -> Launched:
+    """Build the plan's container, up to READY. Raises SetupError; nothing is left behind then.
+
+    Makes the calling process a subreaper: the container process's own parent exits after the fork.
+    """
+    sys.prctl(sys.PR_SET_CHILD_SUBREAPER, 1, name="PR_SET_CHILD_SUBREAPER, 1")
+    ours, theirs = Channel.pair()
+    first = os.fork()
+    if first == 0:
+        ours.close()
+        init.first_stage(plan, theirs, second_stage)
+    theirs.close()
+    pids = [first]
+    try:
+        return _attend(plan, first, ours, pids)
+    except BaseException:
+        ours.close()
+        for pid in reversed(pids):
+            _kill_and_reap(pid)
+        raise
+
+
+def _attend(plan: Plan, first: int, channel: Channel, pids: list[int]) -> Launched:
+    if plan.creates("user"):
+        channel.receive(WANT_MAPS)
+        namespaces.write_id_maps(first, plan.uid_mappings, plan.gid_mappings)
+        channel.send(MAPS_WRITTEN)
+    _kind, fields, _fd = channel.receive(FORKED)
+    if not fields[0].isdecimal():
+        raise ChannelError(f"FORKED with the pid {fields[0]!r}")
+    pid = int(fields[0])
+    pids.append(pid)
+    os.waitpid(first, 0)
+    pids.remove(first)
+    terminal_fd = None
+    if plan.process is not None and plan.process.terminal:
+        _kind, _fields, terminal_fd = channel.receive(TERMINAL)
+    channel.receive(READY)
+    return Launched(pid, terminal_fd, channel)
+
+
+def _kill_and_reap(pid: int) -> None:
+    try:
+        os.kill(pid, _signal.SIGKILL)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        pass

@@ -1,0 +1,199 @@
+"""Mounts, made below a root that may be hostile.
+
+Bind mounts are copied detached (open_tree), given their attributes, and only then attached, so that a
+read-only bind is never writable for a moment. Other file systems go through mount(2), whose data string
+every file system understands.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from . import mount_options
+from . import syscalls as sys
+from .errors import KernelCallError, SetupError
+from .inroot import is_directory, open_or_create, open_path, proc_path
+from .mount_options import MountOptions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .plan import Mount
+
+
+def perform(mount: Mount, root_fd: int) -> None:
+    """Make one mount of the plan below *root_fd*."""
+    options = mount_options.parse(mount.options)
+    try:
+        if options.is_bind:
+            bind(mount.source, mount.destination, root_fd, options)
+        elif mount.type in ("cgroup", "cgroup2"):
+            from .cgroup_mounts import mount_cgroups
+
+            mount_cgroups(mount, options, root_fd)
+        else:
+            file_system(mount, options, root_fd)
+    except KernelCallError as error:
+        raise SetupError(
+            "mounts", f"{describe(mount)}: {error.call}", error.errno or 0, _hint(mount, error)
+        ) from error
+
+
+def describe(mount: Mount) -> str:
+    """Say what a mount is, as ``mount -t type -o options source destination`` would be typed."""
+    kind = f" -t {mount.type}" if mount.type else ""
+    options = f" -o {','.join(mount.options)}" if mount.options else ""
+    return f"mount{kind}{options} {mount.source or 'none'} {mount.destination}"
+
+
+def _hint(mount: Mount, error: KernelCallError) -> str:
+    if error.errno == errno.ENOENT and error.call.startswith("open_tree"):
+        return f"the source {mount.source!r} does not exist on the host"
+    if error.errno == errno.ENODEV:
+        return f"this kernel has no file system type {mount.type!r}"
+    if error.errno == errno.EPERM and mount.type == "proc":
+        return (
+            "a fresh /proc needs a new pid namespace, and an unmasked /proc outside; in a container, "
+            "run it with an unmasked /proc (docker --security-opt systempaths=unconfined, Kubernetes "
+            "procMount: Unmasked)"
+        )
+    if error.errno == errno.EPERM and mount.type == "sysfs":
+        return (
+            "sysfs needs a new network namespace here; bind the host's instead: "
+            'type "none", source "/sys", options ["rbind", "ro"]'
+        )
+    if error.errno == errno.EINVAL and mount.type == "devpts":
+        return "does the option gid= name a group that is mapped in this user namespace?"
+    if mount.type == "overlay" and error.errno in (errno.EPERM, errno.EINVAL):
+        return "is upperdir on a file system that can hold it, apart from lowerdir, kernel 5.11 or newer?"
+    return ""
+
+
+def bind(source: str, destination: str, root_fd: int, options: MountOptions) -> None:
+    """Bind *source* (a host path, or an empty string's fd path) to *destination* in the root."""
+    recursive = sys.AT_RECURSIVE if options.flags & sys.MS_REC else 0
+    tree_fd = sys.open_tree(
+        sys.AT_FDCWD, source, sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC | recursive
+    )
+    try:
+        set_bind_attributes(tree_fd, options)
+        target_fd = open_or_create(root_fd, destination, directory=is_directory(tree_fd))
+        try:
+            attach(tree_fd, target_fd)
+        finally:
+            os.close(target_fd)
+        propagate(tree_fd, options)
+    finally:
+        os.close(tree_fd)
+
+
+def attach(tree_fd: int, target_fd: int) -> None:
+    """Attach a detached mount to what *target_fd* refers to."""
+    flags = sys.MOVE_MOUNT_F_EMPTY_PATH | sys.MOVE_MOUNT_T_EMPTY_PATH
+    sys.move_mount(tree_fd, "", target_fd, "", flags)
+
+
+def set_bind_attributes(tree_fd: int, options: MountOptions) -> None:
+    """Give a detached bind mount its own flags, then its tree the recursive ones."""
+    attr_set, attr_clear = mount_options.attributes(options)
+    if attr_set or attr_clear:
+        set_attributes(tree_fd, attr_set, attr_clear)
+    if options.recursive_set or options.recursive_clear:
+        sys.mount_setattr(
+            tree_fd,
+            "",
+            sys.AT_EMPTY_PATH | sys.AT_RECURSIVE,
+            options.recursive_set,
+            options.recursive_clear,
+        )
+
+
+def set_attributes(fd: int, attr_set: int, attr_clear: int, *, recursive: bool = False) -> None:
+    """Change a mount's attributes; what is not named stays, so locked flags do no harm."""
+    flags = sys.AT_EMPTY_PATH | (sys.AT_RECURSIVE if recursive else 0)
+    sys.mount_setattr(fd, "", flags, attr_set, attr_clear)
+
+
+def propagate(fd: int, options: MountOptions) -> None:
+    """Set the propagation types that the options ask for, in their order."""
+    for propagation in options.propagation:
+        sys.mount("", proc_path(fd), flags=propagation)
+
+
+def file_system(mount: Mount, options: MountOptions, root_fd: int) -> None:
+    """Mount a file system of its own (not a bind) on *mount.destination*."""
+    if mount.type in ("proc", "sysfs"):
+        _refuse_symlink(root_fd, mount.destination)
+    if options.flags & sys.MS_REMOUNT:
+        _remount(options, root_fd, mount.destination)
+        return
+    target_fd = open_or_create(root_fd, mount.destination, directory=True)
+    try:
+        copied = _mount_tmpfs_with_content(mount, options, target_fd)
+        if not copied:
+            data = _with_target_mode(mount, options, target_fd)
+            flags = options.flags
+            sys.mount(mount.source or mount.type, proc_path(target_fd), mount.type, flags, data)
+    finally:
+        os.close(target_fd)
+    if options.propagation or options.recursive_set or options.recursive_clear:
+        _finish(options, root_fd, mount.destination)
+
+
+def _refuse_symlink(root_fd: int, destination: str) -> None:
+    # CVE-2023-27561, CVE-2019-19921: a rootfs whose /proc or /sys is a symlink would have the masks
+    # put on something else than what the container sees.
+    try:
+        fd = sys.openat2(
+            root_fd,
+            destination.lstrip("/") or ".",
+            os.O_PATH | os.O_NOFOLLOW,
+            sys.RESOLVE_IN_ROOT | sys.RESOLVE_NO_SYMLINKS,
+        )
+    except KernelCallError as error:
+        if error.errno == errno.ENOENT:
+            return
+        if error.errno == errno.ELOOP:
+            raise SetupError(
+                "mounts", f"{destination} is, or lies behind, a symlink in the rootfs"
+            ) from None
+        raise
+    os.close(fd)
+
+
+def _with_target_mode(mount: Mount, options: MountOptions, target_fd: int) -> str:
+    # A tmpfs takes over the mode of the directory that it covers, as with runc and crun.
+    if mount.type != "tmpfs" or "mode=" in options.data:
+        return options.data
+    mode = stat.S_IMODE(os.fstat(target_fd).st_mode)
+    return ",".join(filter(None, (options.data, f"mode={mode:o}")))
+
+
+def _mount_tmpfs_with_content(mount: Mount, options: MountOptions, target_fd: int) -> bool:
+    if not options.tmpcopyup:
+        return False
+    if mount.type != "tmpfs":
+        raise SetupError("mounts", f"{describe(mount)}: tmpcopyup is for tmpfs only")
+    from .tmpcopyup import mount_with_content
+
+    mount_with_content(options, _with_target_mode(mount, options, target_fd), target_fd)
+    return True
+
+
+def _remount(options: MountOptions, root_fd: int, destination: str) -> None:
+    fd = open_path(root_fd, destination)
+    try:
+        sys.mount("", proc_path(fd), "", options.flags, options.data)
+    finally:
+        os.close(fd)
+
+
+def _finish(options: MountOptions, root_fd: int, destination: str) -> None:
+    fd = open_path(root_fd, destination)
+    try:
+        propagate(fd, options)
+        if options.recursive_set or options.recursive_clear:
+            set_attributes(fd, options.recursive_set, options.recursive_clear, recursive=True)
+    finally:
+        os.close(fd)

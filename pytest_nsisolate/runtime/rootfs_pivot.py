@@ -1,0 +1,71 @@
+"""Entering the root file system: propagation, the bind on itself, ``pivot_root``."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from . import syscalls as sys
+from .errors import KernelCallError, SetupError
+from .inroot import proc_path
+
+PROPAGATION = {
+    "": sys.MS_PRIVATE,
+    "private": sys.MS_PRIVATE,
+    "slave": sys.MS_SLAVE,
+    "shared": sys.MS_SHARED,
+    "unbindable": sys.MS_UNBINDABLE,
+}
+
+
+def propagation_flag(name: str) -> int:
+    """Return the MS_ value for a rootfsPropagation, which may be spelled with a leading ``r``."""
+    return PROPAGATION[name.removeprefix("r") if name != "" else name]
+
+
+def prepare_root(path: str, propagation: str) -> int:
+    """Cut the mount namespace off the host, make *path* a mount point, and return an fd of it.
+
+    The order matters: the whole tree first, because a shared mount would carry ours to the host;
+    then the bind, because pivot_root wants a mount point; then the parent, because pivot_root
+    refuses a shared one.
+    """
+    flag = propagation_flag(propagation)
+    sys.mount("", "/", flags=sys.MS_REC | (flag if flag == sys.MS_PRIVATE else sys.MS_SLAVE))
+    sys.mount(path, path, flags=sys.MS_BIND | sys.MS_REC)
+    root_fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if flag == sys.MS_SHARED:
+        sys.mount("", proc_path(root_fd), flags=sys.MS_SHARED)
+    return root_fd
+
+
+def pivot(root_fd: int) -> None:
+    """Make *root_fd* the root and let go of the old one.
+
+    With ``pivot_root(".", ".")`` the old root lands on top of the new one and needs no directory
+    there; it is unmounted before anything of the container can see it (pivot_root(2), NOTES).
+    """
+    os.fchdir(root_fd)
+    try:
+        sys.pivot_root(".", ".")
+    except KernelCallError as error:
+        hint = ""
+        if error.errno == errno.EINVAL:
+            hint = "the root of this mount namespace cannot be pivoted: an initramfs, or a chroot?"
+        raise SetupError("pivot_root", error.call, error.errno or 0, hint) from error
+    sys.mount("", ".", flags=sys.MS_SLAVE | sys.MS_REC)
+    sys.umount2(".", sys.MNT_DETACH)
+    os.chdir("/")
+
+
+def finish_root(*, readonly: bool, propagation: str) -> None:
+    """Give the new root its final flags; called after the pivot."""
+    if readonly:
+        fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            sys.mount_setattr(fd, "", sys.AT_EMPTY_PATH, sys.MOUNT_ATTR_RDONLY, 0)
+        finally:
+            os.close(fd)
+    if propagation_flag(propagation) in (sys.MS_SLAVE, sys.MS_UNBINDABLE):
+        recursive = sys.MS_REC if propagation.startswith("r") else 0
+        sys.mount("", "/", flags=propagation_flag(propagation) | recursive)

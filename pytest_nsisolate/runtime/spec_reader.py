@@ -1,0 +1,133 @@
+"""Typed reading of JSON, with the path of the offending field in every error."""
+
+from __future__ import annotations
+
+from .errors import SpecError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+UINT32_MAX = 2**32 - 1
+UINT64_MAX = 2**64 - 1
+INT64_MAX = 2**63 - 1
+
+
+def show(value: object) -> str:
+    """Return *value* for a sentence, shortened."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class Reader:
+    """A JSON object and where it stands in the file.
+
+    A key that is absent, or null, gives the default. Unknown keys are never looked at: the spec says
+    that they are ignored (config.md, "Extensibility").
+    """
+
+    def __init__(self, value: object, path: str = "") -> None:
+        if not isinstance(value, dict):
+            raise SpecError(path or "config.json", f"{show(value)} is not an object")
+        self._value: dict[str, object] = value
+        self.path = path
+
+    def field(self, key: str) -> str:
+        """Return the path of *key*."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def wrong(self, key: str, problem: str) -> SpecError:
+        """Return the error that says what is wrong with *key*."""
+        return SpecError(self.field(key), problem)
+
+    def has(self, key: str) -> bool:
+        """Tell whether *key* has a value that is not null."""
+        return self._value.get(key) is not None
+
+    def raw(self, key: str) -> object:
+        """Return the value of *key* as it is, or None."""
+        return self._value.get(key)
+
+    def object(self, key: str) -> Reader:
+        """Return the object under *key*; an absent one is empty."""
+        value = self._value.get(key)
+        return Reader({} if value is None else value, self.field(key))
+
+    def array(self, key: str, item: Callable[[object, str], T]) -> tuple[T, ...]:
+        """Return the array under *key*, each entry made by *item*, which also gets its path."""
+        value = self._value.get(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            raise self.wrong(key, f"{show(value)} is not an array")
+        return tuple(item(entry, f"{self.field(key)}[{i}]") for i, entry in enumerate(value))
+
+    def string(self, key: str, default: str = "") -> str:
+        """Return the string under *key*."""
+        value = self._value.get(key)
+        return default if value is None else a_string(value, self.field(key))
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        """Return the array of strings under *key*."""
+        return self.array(key, a_string)
+
+    def string_map(self, key: str) -> tuple[tuple[str, str], ...]:
+        """Return the object of strings under *key*, as sorted pairs."""
+        reader = self.object(key)
+        return tuple((name, reader.string(name)) for name in sorted(reader._value))
+
+    def boolean(self, key: str, default: bool = False) -> bool:
+        """Return the boolean under *key*."""
+        value = self._value.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self.wrong(key, f"{show(value)} is not true or false")
+        return value
+
+    def choice(self, key: str, choices: tuple[str, ...], default: str = "") -> str:
+        """Return the string under *key*, which must be one of *choices*."""
+        value = self.string(key, default)
+        if value != default and value not in choices:
+            raise self.wrong(key, f"{value!r} is not one of {', '.join(choices)}")
+        return value
+
+    def integer(self, key: str, low: int, high: int, default: int) -> int:
+        """Return the whole number under *key*, between *low* and *high*."""
+        value = self._value.get(key)
+        return default if value is None else an_integer(value, self.field(key), low, high)
+
+    def uint32(self, key: str, default: int = 0) -> int:
+        """Return the unsigned 32-bit number under *key*."""
+        return self.integer(key, 0, UINT32_MAX, default)
+
+    def required(self, key: str) -> None:
+        """Refuse an absent *key*."""
+        if not self.has(key):
+            raise self.wrong(key, "is required and missing")
+
+
+def a_string(value: object, path: str) -> str:
+    """Return *value* if it is a string that the kernel can take."""
+    if not isinstance(value, str):
+        raise SpecError(path, f"{show(value)} is not a string")
+    if "\0" in value:
+        raise SpecError(path, f"{show(value)} has a NUL character in it")
+    return value
+
+
+def an_integer(value: object, path: str, low: int, high: int) -> int:
+    """Return *value* if it is a whole number between *low* and *high*."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise SpecError(path, f"{show(value)} is not a whole number")
+    if not low <= value <= high:
+        raise SpecError(path, f"{value} is not between {low} and {high}")
+    return value
+
+
+def uint32(value: object, path: str) -> int:
+    """Return *value* if it is an unsigned 32-bit number."""
+    return an_integer(value, path, 0, UINT32_MAX)
