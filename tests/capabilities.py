@@ -1,0 +1,72 @@
+"""What this machine and this user can do, and the one place that decides to skip.
+
+A test that needs more calls :func:`need_root` or :func:`need`. With ``NSISOLATE_MUST_WORK=1``, as in CI,
+only "needs root" may skip, and only where we are not root; every other lack is a failure.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+
+import pytest
+
+
+def must_work() -> bool:
+    """Tell whether skips are forbidden."""
+    return os.environ.get("NSISOLATE_MUST_WORK") == "1"
+
+
+def is_root() -> bool:
+    """Tell whether we are root."""
+    return os.geteuid() == 0
+
+
+def need_root() -> None:
+    """Skip, as an ordinary user."""
+    if not is_root():
+        pytest.skip("needs root")
+
+
+def need(fulfilled: bool, what: str) -> None:
+    """Skip, or fail where everything must work, unless *fulfilled*."""
+    if fulfilled:
+        return
+    if must_work():
+        pytest.fail(f"this machine must have {what}")
+    pytest.skip(f"needs {what}")
+
+
+def has_program(name: str) -> bool:
+    """Tell whether a program is installed."""
+    return shutil.which(name) is not None
+
+
+@functools.cache
+def can_unshare(*options: str) -> bool:
+    """Tell whether unshare(1) works with *options*, by doing it."""
+    return has_program("unshare") and succeeds("unshare", *options, "true")
+
+
+def succeeds(*command: str) -> bool:
+    """Tell whether *command* ends with 0."""
+    return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+
+
+@functools.cache
+def has_capability(number: int) -> bool:
+    """Tell whether we have a capability ourselves, outside of any new user namespace."""
+    with open("/proc/self/status") as status:
+        for line in status:
+            if line.startswith("CapEff:"):
+                return bool(int(line.split()[1], 16) & 1 << number)
+    return False
+
+
+@functools.cache
+def can_be_run_by(uid: int, program: str) -> bool:
+    """Tell whether the ordinary user *uid* may execute *program* (asked as root)."""
+    command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", program, "--version"]
+    return has_program("setpriv") and succeeds(*command)

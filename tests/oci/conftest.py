@@ -1,0 +1,123 @@
+"""The fixtures of the black-box tests: who calls the runtime, a bundle, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .. import capabilities
+from .bundle import APPLETS, BUSYBOX, Bundle, base_config, wait_until_gone
+from .identity import Identity, demotion, identity_named
+from .runtime_under_test import is_ours, runtime_command
+
+
+@pytest.fixture(params=["root", "root-userns", "user"])
+def identity(request: pytest.FixtureRequest) -> Identity:
+    """Who calls the runtime; each test runs once for each that is possible here."""
+    chosen = identity_named(request.param)
+    chosen.need()
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def busybox() -> str:
+    """Debian's static busybox."""
+    capabilities.need(os.access(BUSYBOX, os.X_OK), "busybox (apt-get install busybox-static)")
+    return BUSYBOX
+
+
+@pytest.fixture
+def bundle(identity: Identity, busybox: str) -> Iterator[Bundle]:
+    """A bundle that works, for the test to change; afterwards nothing of it may be left."""
+    path = Path(tempfile.mkdtemp(prefix="nsisolate-oci-"))
+    made = Bundle(path, identity, base_config(identity))
+    mounts_before = Path("/proc/self/mountinfo").read_text()
+    try:
+        _fill(made, busybox)
+        yield made
+    finally:
+        _end_what_was_started(made)
+        left = _processes_of(made)
+        for pid in left:
+            _kill(pid)
+        _forget(made)
+        shutil.rmtree(path)
+    assert not left, f"processes were left behind: {left}"
+    assert Path("/proc/self/mountinfo").read_text() == mounts_before
+
+
+def _fill(bundle: Bundle, busybox: str) -> None:
+    # Readable for the ids that a user namespace maps; pytest's own tmp_path is not.
+    bundle.path.chmod(0o755)
+    if bundle.identity.is_ordinary_user:
+        bundle.give(bundle.path)
+    for name in ("", "bin", "tmp", "etc"):
+        (bundle.rootfs / name).mkdir()
+        bundle.give(bundle.rootfs / name)
+    (bundle.rootfs / "tmp").chmod(0o1777)
+    shutil.copy(busybox, bundle.rootfs / "bin/busybox")
+    for applet in APPLETS:
+        (bundle.rootfs / "bin" / applet).symlink_to("busybox")
+
+
+def _end_what_was_started(bundle: Bundle) -> None:
+    for running in bundle.started:
+        if running.popen.poll() is None:
+            running.popen.kill()
+        running.popen.wait()
+        for stream in (running.popen.stdin, running.popen.stdout, running.popen.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def _processes_of(bundle: Bundle) -> list[int]:
+    """Return the pids of the live processes whose environment carries the bundle's id."""
+    marker = f"NSISOLATE_TEST={bundle.id}".encode()
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdecimal() or int(name) == os.getpid():
+            continue
+        try:
+            if marker in Path(f"/proc/{name}/environ").read_bytes().split(b"\0"):
+                found.append(int(name))
+        except OSError:
+            continue
+    return [pid for pid in found if not _ends_by_itself(pid)]
+
+
+def _ends_by_itself(pid: int) -> bool:
+    # The launcher's end and the kernel's killing of the container are not one moment.
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return wait_until_gone(pidfd, 2)
+    finally:
+        os.close(pidfd)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def _forget(bundle: Bundle) -> None:
+    """Let another runtime forget a container that it may have kept."""
+    if not is_ours():
+        subprocess.run(
+            [*runtime_command(), "delete", "--force", bundle.id],
+            capture_output=True,
+            check=False,
+            env=bundle.environment(),
+            **demotion(bundle.identity),
+        )

@@ -1,0 +1,35 @@
+"""The runtime under test: ours, or the command in ``NSISOLATE_TEST_RUNTIME``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+
+import pytest
+
+
+def runtime_command() -> list[str]:
+    """Return the command."""
+    replaced = os.environ.get("NSISOLATE_TEST_RUNTIME")
+    return shlex.split(replaced) if replaced else [sys.executable, "-m", "pytest_nsisolate"]
+
+
+def is_ours() -> bool:
+    """Tell whether it is ours that is tested."""
+    return "NSISOLATE_TEST_RUNTIME" not in os.environ
+
+
+def is_crun() -> bool:
+    """Tell whether it is crun."""
+    return "crun" in runtime_command()[0]
+
+
+def ours_only(reason: str) -> pytest.MarkDecorator:
+    """Mark a test that is about something of ours alone."""
+    return pytest.mark.skipif(not is_ours(), reason=f"ours only: {reason}")
+
+
+def crun_lacks(what: str) -> pytest.MarkDecorator:
+    """Mark a test that crun 1.8.1 cannot pass, and say what it lacks."""
+    return pytest.mark.xfail(is_crun(), reason=f"crun 1.8.1: {what}", strict=True)
