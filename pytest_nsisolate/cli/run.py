@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from ..runtime import spec
 from ..runtime.errors import SpecError
 from ..runtime.foreground import Signals, attend
 from ..runtime.launcher import launch
+from ..runtime.privileges import ungrantable
 from .arguments import HelpRequested, UsageError, read
 
 _HELP = """\
@@ -31,6 +33,10 @@ def main(argv: list[str]) -> int:
     plan = spec.load(_bundle(given, positional))
     if plan.process is None:
         raise SpecError("process", "is required to run a container, and missing")
+    for name in ungrantable(plan):
+        print(
+            f"nsisolate: warning: process.capabilities: {name!r} cannot be granted here", file=sys.stderr
+        )
     signals = Signals()
     launched = launch(plan)
     launched.go()

@@ -33,6 +33,15 @@ GO = 6
 FAILED = 7
 EXEC_FAILED = 8
 
+# Between the factory, its template and the host (drawn in factory/factory.py).
+WANT_HOLDER = 16
+HOLDER = 17
+END_HOLDER = 18
+HOLDER_ENDED = 19
+KILL_HOLDER = 20
+SIGNAL = 21
+TEMPLATE_ENDED = 22
+
 _NAMES = {
     WANT_MAPS: "WANT_MAPS",
     MAPS_WRITTEN: "MAPS_WRITTEN",
@@ -42,17 +51,36 @@ _NAMES = {
     GO: "GO",
     FAILED: "FAILED",
     EXEC_FAILED: "EXEC_FAILED",
+    WANT_HOLDER: "WANT_HOLDER",
+    HOLDER: "HOLDER",
+    END_HOLDER: "END_HOLDER",
+    HOLDER_ENDED: "HOLDER_ENDED",
+    KILL_HOLDER: "KILL_HOLDER",
+    SIGNAL: "SIGNAL",
+    TEMPLATE_ENDED: "TEMPLATE_ENDED",
 }
 #: How many fields each message has.
-_FIELDS = {FORKED: 1, FAILED: 4, EXEC_FAILED: 2}
+_FIELDS = {
+    FORKED: 1,
+    FAILED: 4,
+    EXEC_FAILED: 2,
+    HOLDER: 1,
+    END_HOLDER: 1,
+    HOLDER_ENDED: 1,
+    KILL_HOLDER: 1,
+    SIGNAL: 2,
+    TEMPLATE_ENDED: 1,
+}
 _LIMIT = 65536
+#: Characters, of which each may take four bytes.
+_FIELD_LIMIT = 4000
 
 
 def encode(kind: int, *fields: str) -> bytes:
     """Return the record of a message."""
     parts = [bytes((kind,))]
     for field in fields:
-        raw = field.encode("utf-8", "surrogateescape")
+        raw = field.encode("utf-8", "surrogatepass")
         parts += (len(raw).to_bytes(4, "big"), raw)
     return b"".join(parts)
 
@@ -67,7 +95,10 @@ def decode(record: bytes) -> tuple[int, tuple[str, ...]]:
         end = position + 4 + int.from_bytes(record[position : position + 4], "big")
         if position + 4 > len(record) or end > len(record):
             raise ChannelError(f"a message that ends in mid-field: {record[:40]!r}")
-        fields.append(record[position + 4 : end].decode("utf-8", "surrogateescape"))
+        try:
+            fields.append(record[position + 4 : end].decode("utf-8", "surrogatepass"))
+        except UnicodeDecodeError:
+            raise ChannelError(f"a message that is not text: {record[:40]!r}") from None
         position = end
     if len(fields) != _FIELDS.get(record[0], 0):
         raise ChannelError(f"{_NAMES[record[0]]} with {len(fields)} fields")
@@ -86,6 +117,11 @@ class Channel:
         left, right = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         return Channel(left), Channel(right)
 
+    @staticmethod
+    def from_fd(fd: int) -> Channel:
+        """Return the end whose socket is *fd*, which it owns from now on."""
+        return Channel(_socket.socket(fileno=fd))
+
     def fileno(self) -> int:
         """Return the fd, for polling."""
         return self._socket.fileno()
@@ -101,7 +137,7 @@ class Channel:
             payload = fd.to_bytes(4, "little", signed=True)
             ancillary.append((_socket.SOL_SOCKET, _socket.SCM_RIGHTS, payload))
         try:
-            self._socket.sendmsg([encode(kind, *fields)[:_LIMIT]], ancillary)
+            self._socket.sendmsg([encode(kind, *(f[:_FIELD_LIMIT] for f in fields))], ancillary)
         except OSError as error:
             raise ChannelError(f"the other side is gone ({error.strerror})") from error
 
@@ -134,9 +170,20 @@ class Channel:
             raise ChannelError(f"{_NAMES[kind]} is out of order")
         return kind, fields, fd
 
+    def is_abandoned(self) -> bool:
+        """Tell, without waiting, whether the other side has closed its end."""
+        try:
+            return not self._socket.recv(1, _socket.MSG_DONTWAIT | _socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            return True
+
     def receive_end(self) -> None:
         """Wait for the end of the conversation; raise what the other side reports instead."""
-        record, _fd = self._receive_record()
+        record, fd = self._receive_record()
+        if fd is not None:
+            os.close(fd)
         if record:
             raise _error_of(*decode(record))
 

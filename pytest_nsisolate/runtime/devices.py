@@ -66,7 +66,9 @@ def _create(device: Device, root_fd: int) -> None:
         if _is_there(device, name, parent_fd):
             return
         try:
-            os.mknod(name, _TYPES[device.type] | 0o600, _number(device), dir_fd=parent_fd)
+            # The umask is 0, so the mode is right from the start.
+            mode = _TYPES[device.type] | device.file_mode
+            os.mknod(name, mode, _number(device), dir_fd=parent_fd)
         except OSError as error:
             # A user namespace may not make device nodes, and an earlier container may have left a
             # mount point; the host's own device is bound instead.
@@ -74,8 +76,7 @@ def _create(device: Device, root_fd: int) -> None:
                 raise
             _bind_from_host(device, root_fd)
         else:
-            os.chmod(name, device.file_mode, dir_fd=parent_fd)
-            os.chown(name, device.uid, device.gid, dir_fd=parent_fd)
+            os.chown(name, device.uid, device.gid, dir_fd=parent_fd, follow_symlinks=False)
     finally:
         os.close(parent_fd)
 

@@ -19,8 +19,8 @@ from .executable import execute, find_executable
 from .inroot import open_or_create
 from .masks import make_readonly, mask
 from .mounts import perform
-from .privileges import apply_rlimits, become
-from .rootfs_pivot import finish_root, pivot, prepare_root
+from .privileges import become, lower_rlimits, raise_rlimits
+from .rootfs_pivot import enter, finish_root, pivot, prepare_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,19 +104,21 @@ def container(plan: Plan, channel: Channel) -> NoReturn:
     process = plan.process
     assert process is not None, "a plan whose payload is a program has a process"
     set_names(plan)
-    root_fd = prepare_root(plan.root.path, plan.rootfs_propagation)
+    own_namespace = plan.creates("mount")
+    root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
     slave = build_root(plan, root_fd, channel)
-    pivot(root_fd)
+    (pivot if own_namespace else enter)(root_fd)
     os.close(root_fd)
     finish_root(readonly=plan.root.readonly, propagation=plan.rootfs_propagation)
     enter_session(process, slave)
-    apply_rlimits(process.rlimits)
+    raise_rlimits(process.rlimits)
     become(process)
     enter_cwd(process.cwd)
     program = find_executable(process)
     channel.send(READY)
     channel.receive(GO)
-    die_with_launcher()
+    die_with_launcher(channel)
+    lower_rlimits(process.rlimits)
     execute(program, process)
 
 
@@ -146,10 +148,16 @@ def build_root(plan: Plan, root_fd: int, channel: Channel) -> int | None:
         slave = _open_terminal(plan.process, root_fd, channel)
         _create_cwd(plan.process.cwd, root_fd)
     for name, value in plan.sysctl:
-        namespaces.write_file(f"/proc/sys/{name.replace('.', '/')}", value, "sysctl")
+        namespaces.write_file(sysctl_path(name), value, "sysctl")
     mask(root_fd, plan.masked_paths)
     make_readonly(root_fd, plan.readonly_paths)
     return slave
+
+
+def sysctl_path(name: str) -> str:
+    """Return the file of a sysctl. Where slashes separate, a dot is part of a name (sysctl(8))."""
+    slashed = name if 0 < name.find("/") < (name + ".").find(".") else name.replace(".", "/")
+    return f"/proc/sys/{slashed}"
 
 
 def _open_terminal(process: Process, root_fd: int, channel: Channel) -> int | None:
@@ -192,6 +200,12 @@ def enter_cwd(cwd: str) -> None:
         raise SetupError("cwd", f"process.cwd {cwd!r} is outside of the container")
 
 
-def die_with_launcher() -> None:
-    """Let the kernel kill us when the launcher dies: prctl(2), PR_SET_PDEATHSIG."""
+def die_with_launcher(channel: Channel) -> None:
+    """Let the kernel kill us when the launcher dies: prctl(2), PR_SET_PDEATHSIG.
+
+    This late, because a change of ids or capabilities takes it back; and the launcher may have died
+    since it said GO, which only the channel still tells: it has the other end until we execve.
+    """
     sys.prctl(sys.PR_SET_PDEATHSIG, _signal.SIGKILL, name="PR_SET_PDEATHSIG, SIGKILL")
+    if channel.is_abandoned():
+        os._exit(1)

@@ -105,6 +105,11 @@ class MountOptions(Record):
         """Tell whether this is a bind mount, whatever the mount's type says."""
         return bool(self.flags & sys.MS_BIND)
 
+    @property
+    def is_remount(self) -> bool:
+        """Tell whether this changes a mount that is there already."""
+        return bool(self.flags & sys.MS_REMOUNT)
+
 
 def parse(options: tuple[str, ...]) -> MountOptions:
     """Sort *options*; later ones win over earlier ones, as with mount(8).
@@ -170,4 +175,6 @@ def attributes(options: MountOptions) -> tuple[int, int]:
         if options.flags & ms:
             attr_set |= attr
             attr_clear |= _ATIME
+    if options.cleared & sys.MS_NOATIME and not attr_clear & _ATIME:
+        attr_clear |= _ATIME  # which leaves the kernel's default, relatime
     return attr_set, attr_clear

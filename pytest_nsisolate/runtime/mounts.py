@@ -26,7 +26,9 @@ def perform(mount: Mount, root_fd: int) -> None:
     """Make one mount of the plan below *root_fd*."""
     options = mount_options.parse(mount.options)
     try:
-        if options.is_bind:
+        if options.is_remount:
+            remount(options, mount.destination, root_fd)
+        elif options.is_bind:
             bind(mount.source, mount.destination, root_fd, options)
         elif mount.type in ("cgroup", "cgroup2"):
             from .cgroup_mounts import mount_cgroups
@@ -62,6 +64,11 @@ def _hint(mount: Mount, error: KernelCallError) -> str:
         return (
             "sysfs needs a new network namespace here; bind the host's instead: "
             'type "none", source "/sys", options ["rbind", "ro"]'
+        )
+    if error.errno == errno.EPERM and error.call.startswith("mount_setattr"):
+        return (
+            "in a user namespace, flags that the host put on the source cannot be taken away, and how it "
+            "keeps access times cannot be changed"
         )
     if error.errno == errno.EINVAL and mount.type == "devpts":
         return "does the option gid= name a group that is mapped in this user namespace?"
@@ -125,9 +132,6 @@ def file_system(mount: Mount, options: MountOptions, root_fd: int) -> None:
     """Mount a file system of its own (not a bind) on *mount.destination*."""
     if mount.type in ("proc", "sysfs"):
         _refuse_symlink(root_fd, mount.destination)
-    if options.flags & sys.MS_REMOUNT:
-        _remount(options, root_fd, mount.destination)
-        return
     target_fd = open_or_create(root_fd, mount.destination, directory=True)
     try:
         copied = _mount_tmpfs_with_content(mount, options, target_fd)
@@ -181,10 +185,17 @@ def _mount_tmpfs_with_content(mount: Mount, options: MountOptions, target_fd: in
     return True
 
 
-def _remount(options: MountOptions, root_fd: int, destination: str) -> None:
+def remount(options: MountOptions, destination: str, root_fd: int) -> None:
+    """Change the flags of what is mounted on *destination*: of the mount with ``bind``, otherwise of
+    its file system.
+    """
     fd = open_path(root_fd, destination)
     try:
-        sys.mount("", proc_path(fd), "", options.flags, options.data)
+        if options.is_bind:
+            set_bind_attributes(fd, options)
+        else:
+            sys.mount("", proc_path(fd), "", options.flags, options.data)
+        propagate(fd, options)
     finally:
         os.close(fd)
 

@@ -14,25 +14,54 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .plan import Capabilities, Process, Rlimit, User
+    from .plan import Capabilities, Plan, Process, Rlimit, User
 
 
-def apply_rlimits(rlimits: Sequence[Rlimit]) -> None:
-    """Set the resource limits: setrlimit(2)."""
+_RLIMIT_LOCKS = 10  # not in the resource module
+_INFINITY = 2**64 - 1
+
+
+def raise_rlimits(rlimits: Sequence[Rlimit]) -> None:
+    """Raise what is to be raised, while we may: setrlimit(2)."""
     for limit in rlimits:
-        number = getattr(resource, limit.type)
-        pair = [resource.RLIM_INFINITY if v >= 2**64 - 1 else v for v in (limit.soft, limit.hard)]
-        try:
-            resource.setrlimit(number, (pair[0], pair[1]))
-        except (OSError, ValueError) as error:
-            # The resource module turns EPERM into ValueError.
-            hard = resource.getrlimit(number)[1]
-            raise SetupError(
-                "rlimits",
-                f"setrlimit({limit.type}, soft={limit.soft}, hard={limit.hard})",
-                getattr(error, "errno", None) or errno.EPERM,
-                f"the hard limit is {hard}, and only CAP_SYS_RESOURCE may raise it",
-            ) from None
+        soft, hard = (_unsigned(value) for value in resource.getrlimit(_number(limit)))
+        if limit.hard > hard:
+            _set_rlimit(limit, soft, limit.hard)
+
+
+def lower_rlimits(rlimits: Sequence[Rlimit]) -> None:
+    """Set the resource limits, which only lowers them after :func:`raise_rlimits`.
+
+    This is for the last moment: we may need more memory, files or time than the program is to have.
+    """
+    for limit in rlimits:
+        _set_rlimit(limit, limit.soft, limit.hard)
+
+
+def _number(limit: Rlimit) -> int:
+    return int(getattr(resource, limit.type, _RLIMIT_LOCKS))
+
+
+def _unsigned(value: int) -> int:
+    return _INFINITY if value == resource.RLIM_INFINITY else value
+
+
+def _set_rlimit(limit: Rlimit, soft: int, hard: int) -> None:
+    pair = tuple(resource.RLIM_INFINITY if v == _INFINITY else v for v in (soft, hard))
+    try:
+        resource.setrlimit(_number(limit), (pair[0], pair[1]))
+    except (OSError, ValueError, OverflowError) as error:
+        # The resource module turns EPERM and EINVAL into ValueError.
+        now = _unsigned(resource.getrlimit(_number(limit))[1])
+        hint = "fs.nr_open is the most that this one can be" if limit.type == "RLIMIT_NOFILE" else ""
+        if hard > now:
+            hint = f"the hard limit is {now}, and only CAP_SYS_RESOURCE may raise it"
+        raise SetupError(
+            "rlimits",
+            f"setrlimit({limit.type}, soft={limit.soft}, hard={limit.hard})",
+            getattr(error, "errno", None) or errno.EPERM,
+            hint,
+        ) from None
 
 
 def become(process: Process) -> None:
@@ -70,18 +99,26 @@ def set_ids(user: User) -> None:
         try:
             os.setgroups(user.additional_gids)
         except OSError as error:
+            if error.errno == errno.EPERM and not user.additional_gids:
+                return set_own_ids(user)  # a denied setgroups that no /proc told of
             raise SetupError(
                 "user",
                 f"setgroups({list(user.additional_gids)})",
                 error.errno or 0,
                 "additionalGids needs a user namespace whose maps root, or newgidmap, wrote",
             ) from error
+    set_own_ids(user)
+
+
+def set_own_ids(user: User) -> None:
+    """Set gid, then uid."""
     for call, number in ((os.setresgid, user.gid), (os.setresuid, user.uid)):
         try:
             call(number, number, number)
         except OSError as error:
             hint = f"the id {number} is not mapped" if error.errno == errno.EINVAL else ""
-            raise SetupError("user", f"{call.__name__}({number})", error.errno or 0, hint) from error
+            step = f"{call.__name__}({number})"
+            raise SetupError("user", step, error.errno or 0, hint) from error
 
 
 def _may_set_groups() -> bool:
@@ -94,18 +131,38 @@ def _may_set_groups() -> bool:
         return True
 
 
+def ungrantable(plan: Plan) -> list[str]:
+    """Return the names of the capabilities that the plan asks for and that cannot be granted.
+
+    A new user namespace comes with all that the kernel has; otherwise they are the caller's. config.md:
+    they "MUST be logged as a warning", and the runtime "SHOULD NOT fail": the container has less power.
+    """
+    sets = plan.process.capabilities if plan.process is not None else None
+    if sets is None:
+        return []
+    wanted = {*sets.bounding, *sets.effective, *sets.inheritable, *sets.permitted, *sets.ambient}
+    there = (1 << last_number() + 1) - 1
+    if not plan.has("user"):
+        there &= sys.capget()[1]
+    return sorted(n for n in wanted if n not in NUMBERS or not there & 1 << NUMBERS[n])
+
+
 def set_capabilities(wanted: Capabilities) -> None:
-    """Set the effective, permitted, inheritable and ambient sets."""
-    permitted = mask_of(wanted.permitted)
-    inheritable = mask_of(wanted.inheritable)
+    """Set the effective, permitted, inheritable and ambient sets, as far as we have them."""
+    permitted = mask_of(wanted.permitted) & sys.capget()[1]
+    effective = mask_of(wanted.effective) & permitted
+    inheritable = mask_of(wanted.inheritable) & _bounding()
     try:
-        sys.capset(
-            effective=mask_of(wanted.effective), permitted=permitted, inheritable=inheritable
-        )
+        sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
         raise_ambient(mask_of(wanted.ambient) & permitted & inheritable)
     except KernelCallError as error:
-        hint = "a capability that the caller lacks cannot be granted" if error.errno == 1 else ""
-        raise SetupError("capabilities", error.call, error.errno or 0, hint) from error
+        raise SetupError("capabilities", error.call, error.errno or 0) from error
+
+
+def _bounding() -> int:
+    # capset(2) takes only inheritable capabilities that the bounding set has, or that are inheritable.
+    numbers = range(last_number() + 1)
+    return sum(sys.prctl(sys.PR_CAPBSET_READ, n, name="PR_CAPBSET_READ") << n for n in numbers)
 
 
 def raise_ambient(mask: int) -> None:

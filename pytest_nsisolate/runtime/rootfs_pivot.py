@@ -16,6 +16,7 @@ PROPAGATION = {
     "shared": sys.MS_SHARED,
     "unbindable": sys.MS_UNBINDABLE,
 }
+_STEP = "rootfs"
 
 
 def propagation_flag(name: str) -> int:
@@ -23,20 +24,36 @@ def propagation_flag(name: str) -> int:
     return PROPAGATION[name.removeprefix("r") if name != "" else name]
 
 
-def prepare_root(path: str, propagation: str) -> int:
+def prepare_root(path: str, propagation: str, *, own_namespace: bool = True) -> int:
     """Cut the mount namespace off the host, make *path* a mount point, and return an fd of it.
 
     The order matters: the whole tree first, because a shared mount would carry ours to the host;
-    then the bind, because pivot_root wants a mount point; then the parent, because pivot_root
-    refuses a shared one.
+    then the bind, because pivot_root wants a mount point; the bind is private whatever the plan says,
+    because pivot_root refuses a shared one. In a joined mount namespace the tree is somebody else's and
+    stays as it is.
     """
-    flag = propagation_flag(propagation)
-    sys.mount("", "/", flags=sys.MS_REC | (flag if flag == sys.MS_PRIVATE else sys.MS_SLAVE))
-    sys.mount(path, path, flags=sys.MS_BIND | sys.MS_REC)
-    root_fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    if flag == sys.MS_SHARED:
-        sys.mount("", proc_path(root_fd), flags=sys.MS_SHARED)
+    try:
+        if own_namespace:
+            private = propagation_flag(propagation) == sys.MS_PRIVATE
+            sys.mount("", "/", flags=sys.MS_REC | (sys.MS_PRIVATE if private else sys.MS_SLAVE))
+        sys.mount(path, path, flags=sys.MS_BIND | sys.MS_REC)
+        root_fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        sys.mount("", proc_path(root_fd), flags=sys.MS_PRIVATE)
+    except KernelCallError as error:
+        raise SetupError(_STEP, error.call, error.errno or 0) from error
+    except OSError as error:
+        raise SetupError(_STEP, f"open {path!r}", error.errno or 0) from error
     return root_fd
+
+
+def enter(root_fd: int) -> None:
+    """Make *root_fd* the root in a mount namespace that others live in.
+
+    pivot_root(2) would move the root of all of them.
+    """
+    os.fchdir(root_fd)
+    os.chroot(".")
+    os.chdir("/")
 
 
 def pivot(root_fd: int) -> None:
@@ -66,6 +83,6 @@ def finish_root(*, readonly: bool, propagation: str) -> None:
             sys.mount_setattr(fd, "", sys.AT_EMPTY_PATH, sys.MOUNT_ATTR_RDONLY, 0)
         finally:
             os.close(fd)
-    if propagation_flag(propagation) in (sys.MS_SLAVE, sys.MS_UNBINDABLE):
+    if propagation_flag(propagation) != sys.MS_PRIVATE:
         recursive = sys.MS_REC if propagation.startswith("r") else 0
         sys.mount("", "/", flags=propagation_flag(propagation) | recursive)

@@ -1,6 +1,7 @@
 """``config.json`` to :class:`~.plan.Plan`: the runtime-spec 1.3, refused at the edge where it is wrong.
 
-Unknown properties are ignored, wrong values are a :class:`~.errors.SpecError` with the path of the field,
+Unknown properties are ignored, wrong values are a :class:`~.errors.SpecError` with the path of the
+field,
 and what the spec knows but this runtime does not do yet is an :class:`~.errors.UnsupportedError`: nothing
 that isolates is ever left out in silence.
 """
@@ -9,45 +10,25 @@ from __future__ import annotations
 
 import os
 
-from . import capabilities, mount_options
+from . import mount_options
 from .errors import SpecError, UnsupportedError
 from .plan import (
     NAMESPACE_TYPES,
-    Capabilities,
-    ConsoleSize,
     Device,
     IdMapping,
     Mount,
     Namespace,
     Plan,
-    Process,
-    Rlimit,
     Root,
     TimeOffset,
-    User,
 )
-from .spec_reader import INT64_MAX, UINT64_MAX, Reader, a_string, uint32
+from .spec_checks import validate
+from .spec_json import decode
+from .spec_process import read_process
+from .spec_reader import INT64_MAX, UINT32_MAX, Reader, absolute, a_string, show
 
 SPEC_VERSION = "1.3.0"
 
-RLIMITS = (
-    "RLIMIT_AS",
-    "RLIMIT_CORE",
-    "RLIMIT_CPU",
-    "RLIMIT_DATA",
-    "RLIMIT_FSIZE",
-    "RLIMIT_LOCKS",
-    "RLIMIT_MEMLOCK",
-    "RLIMIT_MSGQUEUE",
-    "RLIMIT_NICE",
-    "RLIMIT_NOFILE",
-    "RLIMIT_NPROC",
-    "RLIMIT_RSS",
-    "RLIMIT_RTPRIO",
-    "RLIMIT_RTTIME",
-    "RLIMIT_SIGPENDING",
-    "RLIMIT_STACK",
-)
 PROPAGATIONS = tuple(
     prefix + kind for kind in ("private", "shared", "slave", "unbindable") for prefix in ("", "r")
 )
@@ -83,14 +64,14 @@ def load(bundle: str) -> Plan:
         with open(path, "rb") as file:
             raw = file.read()
     except FileNotFoundError:
-        problem = "there is no config.json in it" if os.path.isdir(bundle) else "there is no such directory"
+        problem = "there is no such directory"
+        if os.path.isdir(bundle):
+            problem = "there is no config.json in it"
         raise SpecError("", f"bundle {bundle!r}: {problem}; `nsisolate spec` writes one") from None
     except OSError as error:
         raise SpecError("", f"cannot read {path!r}: {error.strerror}") from None
-    import json
-
     try:
-        config = json.loads(raw)
+        config = decode(raw)
     except (ValueError, RecursionError) as error:
         raise SpecError("", f"{path!r} is not JSON: {error}") from None
     return parse(config, bundle)
@@ -105,7 +86,7 @@ def parse(config: object, bundle: str) -> Plan:
     plan = Plan(
         root=_root(reader, bundle),
         namespaces=linux.array("namespaces", _namespace),
-        process=_process(reader.object("process")) if reader.has("process") else None,
+        process=read_process(reader.object("process")) if reader.has("process") else None,
         hostname=reader.string("hostname") if reader.has("hostname") else None,
         domainname=reader.string("domainname") if reader.has("domainname") else None,
         mounts=reader.array("mounts", lambda value, path: _mount(Reader(value, path), bundle)),
@@ -113,8 +94,8 @@ def parse(config: object, bundle: str) -> Plan:
         gid_mappings=linux.array("gidMappings", _id_mapping),
         time_offsets=_time_offsets(linux),
         devices=linux.array("devices", _device),
-        masked_paths=linux.array("maskedPaths", _absolute),
-        readonly_paths=linux.array("readonlyPaths", _absolute),
+        masked_paths=linux.array("maskedPaths", absolute),
+        readonly_paths=linux.array("readonlyPaths", absolute),
         rootfs_propagation=linux.choice("rootfsPropagation", PROPAGATIONS),
         sysctl=linux.string_map("sysctl"),
         annotations=reader.string_map("annotations"),
@@ -126,11 +107,11 @@ def parse(config: object, bundle: str) -> Plan:
 def _check_version(reader: Reader) -> None:
     reader.required("ociVersion")
     version = reader.string("ociVersion")
-    parts = version.split("-")[0].split(".")
-    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
-        raise reader.wrong("ociVersion", f"{version!r} is not a version such as {SPEC_VERSION!r}")
-    if int(parts[0]) != 1:
-        raise reader.wrong("ociVersion", f"{version!r} is not supported, {SPEC_VERSION} is")
+    parts = version.partition("+")[0].partition("-")[0].split(".")
+    if len(parts) != 3 or not all(part.isdecimal() and part.isascii() for part in parts):
+        raise reader.wrong("ociVersion", f"{show(version)} is not a version such as {SPEC_VERSION!r}")
+    if parts[0] != "1":
+        raise reader.wrong("ociVersion", f"{show(version)} is not supported, {SPEC_VERSION} is")
 
 
 def _refuse_what_is_missing(reader: Reader, linux: Reader) -> None:
@@ -152,20 +133,13 @@ def _root(reader: Reader, bundle: str) -> Root:
     return Root(path=os.path.realpath(path), readonly=root.boolean("readonly"))
 
 
-def _absolute(value: object, path: str) -> str:
-    text = a_string(value, path)
-    if not text.startswith("/"):
-        raise SpecError(path, f"{text!r} is not an absolute path")
-    return text
-
-
 def _namespace(value: object, path: str) -> Namespace:
     reader = Reader(value, path)
     reader.required("type")
     kind = reader.choice("type", NAMESPACE_TYPES)
     joined = reader.string("path")
     if joined:
-        _absolute(joined, reader.field("path"))
+        absolute(joined, reader.field("path"))
     return Namespace(type=kind, path=joined)
 
 
@@ -185,19 +159,20 @@ def _id_mapping(value: object, path: str) -> IdMapping:
 
 def _mount(reader: Reader, bundle: str) -> Mount:
     reader.required("destination")
-    destination = reader.string("destination")
-    if not destination.startswith("/"):
-        destination = "/" + destination  # config.md: relative ones are deprecated, and from the root
+    # config.md: relative destinations are deprecated, and taken from the root.
+    destination = "/" + reader.string("destination").lstrip("/")
     options = reader.strings("options")
     try:
         parsed = mount_options.parse(options)
     except ValueError as error:
         raise UnsupportedError(f"{reader.field('options')}: {error}") from None
     source = reader.string("source")
-    if parsed.is_bind:
+    if parsed.is_remount:
+        pass  # it changes what is mounted there already
+    elif parsed.is_bind:
         reader.required("source")
         source = os.path.join(os.path.abspath(bundle), source)
-    elif not reader.string("type") and not parsed.flags & mount_options.sys.MS_REMOUNT:
+    elif not reader.string("type"):
         raise reader.wrong("type", "is required for a mount that is not a bind mount")
     for key in ("uidMappings", "gidMappings"):
         if reader.raw(key):
@@ -218,12 +193,12 @@ def _device(value: object, path: str) -> Device:
     if kind != "p":
         for key in ("major", "minor"):
             reader.required(key)
-    _absolute(reader.string("path"), reader.field("path"))
+    absolute(reader.string("path"), reader.field("path"))
     return Device(
         type=kind,
         path=reader.string("path"),
-        major=reader.integer("major", 0, 2**32 - 1, 0),
-        minor=reader.integer("minor", 0, 2**32 - 1, 0),
+        major=reader.integer("major", 0, UINT32_MAX, 0),
+        minor=reader.integer("minor", 0, UINT32_MAX, 0),
         file_mode=reader.integer("fileMode", 0, 0o7777, 0o666),
         uid=reader.uint32("uid"),
         gid=reader.uint32("gid"),
@@ -244,187 +219,3 @@ def _time_offsets(linux: Reader) -> tuple[TimeOffset, ...]:
                 )
             )
     return tuple(found)
-
-
-def _process(reader: Reader) -> Process:
-    reader.required("args")
-    args = reader.strings("args")
-    if not args:
-        raise reader.wrong("args", "is empty; its first entry is the program to run")
-    reader.required("cwd")
-    cwd = reader.string("cwd")
-    if not cwd.startswith("/"):
-        raise reader.wrong("cwd", f"{cwd!r} is not an absolute path")
-    return Process(
-        args=args,
-        cwd=cwd,
-        env=reader.array("env", _env_entry),
-        user=_user(reader.object("user")),
-        terminal=reader.boolean("terminal"),
-        console_size=_console_size(reader),
-        capabilities=_capabilities(reader),
-        no_new_privileges=reader.boolean("noNewPrivileges"),
-        rlimits=_rlimits(reader),
-        oom_score_adj=(
-            reader.integer("oomScoreAdj", -1000, 1000, 0) if reader.has("oomScoreAdj") else None
-        ),
-    )
-
-
-def _env_entry(value: object, path: str) -> str:
-    entry = a_string(value, path)
-    if entry.find("=") < 1:
-        raise SpecError(path, f"{entry!r} is not NAME=value")
-    return entry
-
-
-def _user(reader: Reader) -> User:
-    return User(
-        uid=reader.uint32("uid"),
-        gid=reader.uint32("gid"),
-        umask=reader.integer("umask", 0, 0o777, 0) if reader.has("umask") else None,
-        additional_gids=reader.array("additionalGids", uint32),
-    )
-
-
-def _console_size(reader: Reader) -> ConsoleSize | None:
-    if not reader.boolean("terminal") or not reader.has("consoleSize"):
-        return None  # config.md: ignored if terminal is false
-    size = reader.object("consoleSize")
-    for key in ("height", "width"):
-        size.required(key)
-    return ConsoleSize(
-        height=size.integer("height", 0, 65535, 0), width=size.integer("width", 0, 65535, 0)
-    )
-
-
-def _capabilities(reader: Reader) -> Capabilities | None:
-    if not reader.has("capabilities"):
-        return None
-    sets = reader.object("capabilities")
-    return Capabilities(
-        **{
-            name: sets.array(name, _capability)
-            for name in ("bounding", "effective", "inheritable", "permitted", "ambient")
-        }
-    )
-
-
-def _capability(value: object, path: str) -> str:
-    name = a_string(value, path)
-    if name not in capabilities.NUMBERS:
-        raise SpecError(path, f"{name!r} is not a capability such as 'CAP_CHOWN'")
-    return name
-
-
-def _rlimits(reader: Reader) -> tuple[Rlimit, ...]:
-    limits = reader.array("rlimits", _rlimit)
-    seen: set[str] = set()
-    for i, limit in enumerate(limits):
-        if limit.type in seen:
-            raise SpecError(f"process.rlimits[{i}].type", f"{limit.type} is there twice")
-        seen.add(limit.type)
-    return limits
-
-
-def _rlimit(value: object, path: str) -> Rlimit:
-    reader = Reader(value, path)
-    for key in ("type", "soft", "hard"):
-        reader.required(key)
-    limit = Rlimit(
-        type=reader.choice("type", RLIMITS),
-        soft=reader.integer("soft", 0, UINT64_MAX, 0),
-        hard=reader.integer("hard", 0, UINT64_MAX, 0),
-    )
-    if limit.soft > limit.hard:
-        raise reader.wrong("soft", f"{limit.soft} is above the hard limit of {limit.hard}")
-    return limit
-
-
-def validate(plan: Plan) -> None:
-    """Refuse what each field allows on its own and the fields together do not."""
-    for check in (
-        _namespaces_once,
-        _needs_mount_namespace,
-        _maps_need_user_namespace,
-        _names_need_uts_namespace,
-        _offsets_need_time_namespace,
-        _sysctls_are_namespaced,
-    ):
-        check(plan)
-
-
-def _namespaces_once(plan: Plan) -> None:
-    seen: set[str] = set()
-    for i, namespace in enumerate(plan.namespaces):
-        if namespace.type in seen:
-            raise SpecError(f"linux.namespaces[{i}].type", f"{namespace.type!r} is there twice")
-        seen.add(namespace.type)
-
-
-def _needs_mount_namespace(plan: Plan) -> None:
-    if not plan.has("mount"):
-        raise UnsupportedError(
-            'linux.namespaces: a container needs a mount namespace: add {"type": "mount"}'
-        )
-
-
-def _maps_need_user_namespace(plan: Plan) -> None:
-    for key, mappings in (("uidMappings", plan.uid_mappings), ("gidMappings", plan.gid_mappings)):
-        if mappings and not plan.creates("user"):
-            raise SpecError(
-                f"linux.{key}", 'needs a new user namespace: add {"type": "user"} to linux.namespaces'
-            )
-        if not mappings and plan.creates("user"):
-            raise SpecError(
-                f"linux.{key}", "is required with a new user namespace, or no id is mapped in it"
-            )
-
-
-def _names_need_uts_namespace(plan: Plan) -> None:
-    for key, name in (("hostname", plan.hostname), ("domainname", plan.domainname)):
-        if name is None:
-            continue
-        if not plan.has("uts"):
-            raise SpecError(key, 'needs a UTS namespace: add {"type": "uts"} to linux.namespaces')
-        if len(name.encode()) > 64:
-            raise SpecError(key, f"{name[:20]!r}... is longer than the kernel's 64 bytes")
-
-
-def _offsets_need_time_namespace(plan: Plan) -> None:
-    if plan.time_offsets and not plan.creates("time"):
-        raise SpecError(
-            "linux.timeOffsets", 'needs a new time namespace: add {"type": "time"} to linux.namespaces'
-        )
-
-
-_IPC_SYSCTLS = (
-    "kernel.msgmax",
-    "kernel.msgmnb",
-    "kernel.msgmni",
-    "kernel.sem",
-    "kernel.shmall",
-    "kernel.shmmax",
-    "kernel.shmmni",
-    "kernel.shm_rmid_forced",
-)
-
-
-def _sysctls_are_namespaced(plan: Plan) -> None:
-    for name, _value in plan.sysctl:
-        dotted = name.replace("/", ".")
-        if ".." in dotted:
-            raise SpecError(f"linux.sysctl.{name}", "is not the name of a sysctl")
-        if dotted in _IPC_SYSCTLS or dotted.startswith("fs.mqueue."):
-            needed = "ipc"
-        elif dotted.startswith("net."):
-            needed = "network"
-        elif dotted in ("kernel.domainname", "kernel.hostname"):
-            needed = "uts"
-        else:
-            raise SpecError(f"linux.sysctl.{name}", "is not in a namespace; it would change the host")
-        if not plan.has(needed):
-            raise SpecError(
-                f"linux.sysctl.{name}",
-                f'would change the host: add {{"type": "{needed}"}} to linux.namespaces',
-            )

@@ -18,7 +18,10 @@ INT64_MAX = 2**63 - 1
 
 def show(value: object) -> str:
     """Return *value* for a sentence, shortened."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number with too many digits"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -88,11 +91,11 @@ class Reader:
             raise self.wrong(key, f"{show(value)} is not true or false")
         return value
 
-    def choice(self, key: str, choices: tuple[str, ...], default: str = "") -> str:
-        """Return the string under *key*, which must be one of *choices*."""
-        value = self.string(key, default)
-        if value != default and value not in choices:
-            raise self.wrong(key, f"{value!r} is not one of {', '.join(choices)}")
+    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        """Return the string under *key*, which must be one of *choices*, or absent or empty."""
+        value = self.string(key)
+        if value and value not in choices:
+            raise self.wrong(key, f"{show(value)} is not one of {', '.join(choices)}")
         return value
 
     def integer(self, key: str, low: int, high: int, default: int) -> int:
@@ -105,9 +108,11 @@ class Reader:
         return self.integer(key, 0, UINT32_MAX, default)
 
     def required(self, key: str) -> None:
-        """Refuse an absent *key*."""
+        """Refuse an absent *key*, and an empty string under it."""
         if not self.has(key):
             raise self.wrong(key, "is required and missing")
+        if self._value[key] == "":
+            raise self.wrong(key, "is required and empty")
 
 
 def a_string(value: object, path: str) -> str:
@@ -116,6 +121,10 @@ def a_string(value: object, path: str) -> str:
         raise SpecError(path, f"{show(value)} is not a string")
     if "\0" in value:
         raise SpecError(path, f"{show(value)} has a NUL character in it")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise SpecError(path, f"{show(value)} has half of a surrogate pair in it") from None
     return value
 
 
@@ -124,10 +133,18 @@ def an_integer(value: object, path: str, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise SpecError(path, f"{show(value)} is not a whole number")
     if not low <= value <= high:
-        raise SpecError(path, f"{value} is not between {low} and {high}")
+        raise SpecError(path, f"{show(value)} is not between {low} and {high}")
     return value
 
 
 def uint32(value: object, path: str) -> int:
     """Return *value* if it is an unsigned 32-bit number."""
     return an_integer(value, path, 0, UINT32_MAX)
+
+
+def absolute(value: object, path: str) -> str:
+    """Return *value* if it is an absolute path."""
+    text = a_string(value, path)
+    if not text.startswith("/"):
+        raise SpecError(path, f"{show(text)} is not an absolute path")
+    return text

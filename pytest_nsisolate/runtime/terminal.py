@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .plan import ConsoleSize
 
+_TIOCSPTLCK = 0x40045431
 _TIOCGPTPEER = 0x5441
 
 
@@ -36,7 +37,7 @@ def open_in_root(root_fd: int) -> tuple[int, int]:
         ) from error
     if os.fstat(master).st_rdev != os.makedev(5, 2):
         raise SetupError("terminal", "/dev/pts/ptmx is not a pty multiplexer")
-    fcntl.ioctl(master, termios.TIOCSPTLCK, struct.pack("i", 0))
+    fcntl.ioctl(master, _TIOCSPTLCK, struct.pack("i", 0))
     slave = fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     _bind_console(root_fd, slave)
     return master, slave

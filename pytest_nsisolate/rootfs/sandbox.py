@@ -1,0 +1,186 @@
+"""A test's sandbox: from what was asked for to a plan and the skeleton of its root."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from ..runtime import capabilities
+from ..runtime.errors import SpecError
+from ..runtime.plan import (
+    DEFAULT_MASKED_PATHS,
+    DEFAULT_READONLY_PATHS,
+    Capabilities,
+    IdMapping,
+    Mount,
+    Namespace,
+    Plan,
+    Process,
+    Root,
+    User,
+)
+from ..runtime.record import Record
+from ..runtime.skeleton import Entry
+from ..runtime.syscalls import capget
+from .etc import Identity, etc_entries, etc_mounts, identity_of_caller, identity_of_root
+from .interpreter import interpreter_paths
+from .layout import Layout, copy_on_write, in_order, read_only, writable
+from .system import private_mounts, system_entries, system_mounts
+
+#: Where the factory of :mod:`..runtime.factory` would put a plan's overlays if it did not choose itself.
+SCRATCH = "/.nsisolate/scratch"
+
+#: Directories that the sandbox has of its own; a project cannot be one of them or around them.
+_OWN = ("/", "/bin", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/usr", "/var")
+
+
+class Sandbox(Record):
+    """What distinguishes one kind of sandbox from another.
+
+    *project* directories are copy-on-write (read-only without *overlay*), *writable* ones the host's own,
+    *shared* likewise (for temporary directories that the host keeps). *rootfs* is a directory to use as
+    the root instead of the generated one; *root* gives uid 0 with all powers inside.
+    """
+
+    project: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+    network: str = "host"
+    hostname: str = "nsisolate"
+    root: bool = False
+    rootfs: str = ""
+    overlay: bool = True
+
+
+class Prepared(Record):
+    """A sandbox as the runtime wants it."""
+
+    plan: Plan
+    skeleton: tuple[Entry, ...]
+
+
+def prepare(sandbox: Sandbox, *, cwd: str, scratch: str = SCRATCH) -> Prepared:
+    """Return the plan of *sandbox* and the skeleton of its root.
+
+    *scratch* is where overlays keep what is written; its owner makes the directories.
+    """
+    home = os.path.abspath(os.path.expanduser("~"))
+    identity = identity_of_root(home) if sandbox.root else identity_of_caller(home)
+    layout = _layout(sandbox, identity, scratch)
+    namespaces = ["user", "pid", "mount", "uts", "ipc", "cgroup"]
+    if sandbox.network == "none":
+        namespaces.append("network")
+    caps = _capabilities(sandbox)
+    plan = Plan(
+        root=Root(path="/", readonly=True),
+        namespaces=tuple(Namespace(type=kind) for kind in namespaces),
+        hostname=sandbox.hostname,
+        mounts=layout.mounts,
+        uid_mappings=_mappings(identity.uid, os.geteuid(), "uid"),
+        gid_mappings=_mappings(identity.gid, os.getegid(), "gid"),
+        masked_paths=DEFAULT_MASKED_PATHS,
+        readonly_paths=DEFAULT_READONLY_PATHS,
+        process=Process(
+            args=("/bin/sh",),
+            cwd=cwd,
+            user=User(
+                uid=identity.uid,
+                gid=identity.gid,
+                additional_gids=_additional_gids(sandbox),
+            ),
+            capabilities=Capabilities(
+                bounding=caps, effective=caps, permitted=caps, inheritable=caps, ambient=caps
+            ),
+        ),
+    )
+    return Prepared(plan=plan, skeleton=layout.entries)
+
+
+def _layout(sandbox: Sandbox, identity: Identity, scratch: str) -> Layout:
+    entries = [
+        *system_entries(),
+        *etc_entries(identity, sandbox.hostname, host_network=sandbox.network == "host"),
+    ]
+    mounts: list[Mount] = [
+        *system_mounts(scratch=scratch, changeable=sandbox.root and sandbox.overlay),
+        *etc_mounts(),
+    ]
+    private = private_mounts(identity.home, tempfile.gettempdir())
+    mounts += private
+    mounts += _import_mounts({mount.destination for mount in private}, sandbox, scratch)
+    for number, path in enumerate(project_directories(sandbox.project)):
+        if sandbox.overlay:
+            mounts.append(copy_on_write(path, f"{scratch}/project{number}"))
+        else:
+            mounts.append(read_only(path))
+    mounts += [writable(path) for path in (*sandbox.shared, *sandbox.writable)]
+    return Layout(entries=tuple(entries), mounts=in_order(mounts))
+
+
+def _import_mounts(private: set[str], sandbox: Sandbox, scratch: str) -> list[Mount]:
+    """Return the mounts of what the interpreter imports from.
+
+    Some people import from their home or from /tmp itself, which have to stay writable all the same.
+    """
+    mounts = []
+    for number, path in enumerate(interpreter_paths()):
+        if path in private and sandbox.overlay:
+            mounts.append(copy_on_write(path, f"{scratch}/import{number}"))
+        elif path not in private:
+            mounts.append(read_only(path))
+    return mounts
+
+
+def project_directories(paths: tuple[str, ...]) -> list[str]:
+    """Return *paths* without those inside another, and without those that would be the sandbox's own."""
+    found: list[str] = []
+    for path in sorted({os.path.realpath(p) for p in paths}, key=len):
+        if path in _OWN or any(path.startswith(outer + "/") for outer in found):
+            continue
+        found.append(path)
+    return found
+
+
+def _effective() -> int:
+    return capget()[0]
+
+
+def _may(name: str) -> bool:
+    return bool(_effective() & 1 << capabilities.NUMBERS[name])
+
+
+def _mappings(inside: int, outside: int, kind: str) -> tuple[IdMapping, ...]:
+    """Return the id maps: everything that a privileged caller has, one's own id otherwise."""
+    if not _may("CAP_SETUID") or not _may("CAP_SETGID"):
+        return (IdMapping(container_id=inside, host_id=outside, size=1),)
+    with open(f"/proc/self/{kind}_map") as file:
+        ranges = [tuple(map(int, line.split())) for line in file]
+    # Every id that exists out here is itself in there.
+    return tuple(
+        IdMapping(container_id=first, host_id=first, size=size) for first, _parent, size in ranges
+    )
+
+
+def _capabilities(sandbox: Sandbox) -> tuple[str, ...]:
+    """Return the capabilities inside: all, save those over files that the caller lacks outside."""
+    held = _effective()
+    return tuple(
+        name
+        for name in capabilities.NAMES
+        if sandbox.root or name not in capabilities.DAC or held & 1 << capabilities.NUMBERS[name]
+    )
+
+
+def _additional_gids(sandbox: Sandbox) -> tuple[int, ...]:
+    if not _may("CAP_SETGID") or sandbox.root:
+        return ()
+    return tuple(os.getgroups())
+
+
+def check(sandbox: Sandbox) -> None:
+    """Refuse what does not exist. Raises SpecError naming the field."""
+    for path in sandbox.writable:
+        if not os.path.exists(path):
+            raise SpecError("writable", f"{path!r} does not exist; create it before the tests run")
+    if sandbox.rootfs and not os.path.isdir(sandbox.rootfs):
+        raise SpecError("rootfs", f"{sandbox.rootfs!r} is not a directory")

@@ -1,0 +1,305 @@
+"""The factory: it makes holders for its template, and everything ends with it.
+
+::
+
+    host                      factory                          template
+      │                          │ <──────────── WANT_HOLDER ───── │
+      │                          │ ─── HOLDER id + pidfd ────────> │ fork into it, run, reap the fork
+      │                          │ <──────────── END_HOLDER id ─── │
+      │                          │ ─── HOLDER_ENDED id ──────────> │ nothing of the container is left
+      │ ─── KILL_HOLDER id ────> │ (at any time: the container dies, the template reaps and ends it)
+      │ ─── SIGNAL pid number ─> │ (at any time: to a process of the template's pid namespace)
+      │ <── TEMPLATE_ENDED ───── │ and the factory ends, and with it every process in there
+      │ ─── end of file ───────> │ the same
+
+A holder that cannot be made is answered with FAILED.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+import select
+
+from .. import namespaces
+from .. import syscalls as sys
+from ..channel import (
+    END_HOLDER,
+    GO,
+    HOLDER,
+    HOLDER_ENDED,
+    KILL_HOLDER,
+    MAPS_WRITTEN,
+    READY,
+    SIGNAL,
+    TEMPLATE_ENDED,
+    WANT_HOLDER,
+    WANT_MAPS,
+    Channel,
+)
+from ..errors import ChannelError, NsisolateError
+from ..init import set_names
+from ..privileges import become
+from ..record import Record
+from . import view
+from .holder import bring_up_loopback, hold
+from .inner import Keeper, write_inner_maps
+from .layers import Partition, partition
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from ..plan import Plan
+    from ..skeleton import Entry
+
+
+class TemplateProgram(Record):
+    """What the template executes; an argument ``{host}`` or ``{factory}`` becomes that descriptor."""
+
+    args: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+    cwd: str
+
+
+class Order(Record):
+    """What the host orders from a factory."""
+
+    plan: Plan
+    skeleton: tuple[Entry, ...]
+    template: TemplateProgram
+    host_fd: int
+    host_pidfd: int
+    template_fd: int
+
+
+def second_stage(order: Order) -> Callable[[Plan, Channel], NoReturn]:
+    """Return what init goes on with in the factory's namespaces."""
+
+    def stage(plan: Plan, channel: Channel) -> NoReturn:
+        # Maps are written through /proc, which only a dumpable process lets its parent do.
+        sys.prctl(sys.PR_SET_DUMPABLE, 1, name="PR_SET_DUMPABLE, 1")
+        set_names(order.plan)
+        if plan.creates("network"):
+            bring_up_loopback()
+        keeper = Keeper(plan)
+        keeper.enter_pid_namespace()
+        if os.fork():
+            os._exit(0)
+        sys.set_process_name("nsisolate: factory")
+        parts = partition(order.plan)
+        view.build(order.plan, parts, order.skeleton)
+        view.build_template_root(order.plan, parts)
+        keeper.enter_user_namespace()
+        # The template has our uid and all capabilities in here. Not being dumpable keeps it away from
+        # us and from our view of the mounts: it has none where this process was started (ptrace(2)).
+        sys.prctl(sys.PR_SET_DUMPABLE, 0, name="PR_SET_DUMPABLE, 0")
+        channel.send(READY)
+        channel.receive(GO)
+        channel.close()
+        serve(order, parts)
+
+    return stage
+
+
+def serve(order: Order, parts: Partition) -> NoReturn:
+    """Be the factory; a fault of its own is told to the host."""
+    factory = Factory(order, parts)
+    try:
+        factory.serve()
+    except BaseException as error:
+        factory.report(error)
+    finally:
+        os._exit(1)
+
+
+def outer_plan(plan: Plan) -> Plan:
+    """Return the plan of the namespaces around factory and template: *plan*'s, save the pid namespace."""
+    around = tuple(ns for ns in plan.namespaces if ns.type != "pid")
+    return plan.replace(process=None, mounts=(), devices=(), namespaces=around)
+
+
+class Factory:
+    """The factory's state and its loop."""
+
+    def __init__(self, order: Order, parts: Partition) -> None:
+        self._plan = order.plan
+        self._parts = parts
+        self._host = Channel.from_fd(order.host_fd)
+        self._host_pidfd = order.host_pidfd
+        self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self._holders: dict[str, int] = {}
+        self._made = 0
+        self._child_ended, self._wakeup = os.pipe()
+        self._watch_children()
+        self._template, self._template_pid = self._start_template(order)
+        os.close(order.template_fd)
+
+    def report(self, error: BaseException) -> None:
+        """Tell the host what ended this factory."""
+        self._host.send_error(error)
+
+    def _watch_children(self) -> None:
+        for fd in (self._child_ended, self._wakeup):
+            os.set_blocking(fd, False)
+        _signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+        _signal.signal(_signal.SIGCHLD, lambda _number, _frame: None)
+
+    def _start_template(self, order: Order) -> tuple[Channel, int]:
+        ours, theirs = Channel.pair()
+        pid = os.fork()
+        if pid == 0:
+            become_template(order, theirs)
+        theirs.close()
+        # The standard streams are the template's; nothing here may keep them open.
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        os.close(null)
+        return ours, pid
+
+    def serve(self) -> NoReturn:
+        """Answer requests until the template ends or the host is gone."""
+        poll = select.poll()
+        for fd in (
+            self._host.fileno(),
+            self._host_pidfd,
+            self._template.fileno(),
+            self._child_ended,
+        ):
+            poll.register(fd, select.POLLIN)
+        while True:
+            for fd, _events in poll.poll():
+                if fd == self._host_pidfd:
+                    os._exit(1)
+                elif fd == self._host.fileno():
+                    self._obey_host()
+                elif fd == self._child_ended:
+                    self._reap()
+                elif not self._serve_template():
+                    poll.unregister(fd)
+
+    def _obey_host(self) -> None:
+        try:
+            kind, fields, _fd = self._host.receive(KILL_HOLDER, SIGNAL)
+            if kind == KILL_HOLDER and fields[0] in self._holders:
+                os.kill(self._holders[fields[0]], _signal.SIGKILL)
+            elif kind == SIGNAL:
+                os.kill(int(fields[0]), int(fields[1]))
+        except ProcessLookupError:
+            pass  # it has ended by itself meanwhile
+        except ChannelError:
+            os._exit(0)
+
+    def _serve_template(self) -> bool:
+        try:
+            kind, fields, _fd = self._template.receive(WANT_HOLDER, END_HOLDER)
+        except ChannelError:
+            return False  # it is ending; its end is reported when it is reaped
+        try:
+            if kind == WANT_HOLDER:
+                self._hand_out_holder()
+            else:
+                self._end_holder(fields[0])
+        except ChannelError:
+            return False
+        return True
+
+    def _hand_out_holder(self) -> None:
+        try:
+            name, pid = self._make_holder()
+        except NsisolateError as error:
+            self._template.send_error(error)
+            return
+        pidfd = os.pidfd_open(pid)
+        self._template.send(HOLDER, name, fd=pidfd)
+        os.close(pidfd)
+
+    def _make_holder(self) -> tuple[str, int]:
+        ours, theirs = Channel.pair()
+        namespaces.unshare(sys.CLONE_NEWPID)
+        pid = os.fork()
+        if pid == 0:
+            self._become_holder(theirs)
+        # A pid namespace can be unshared again only from one's own.
+        sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
+        theirs.close()
+        try:
+            ours.receive(WANT_MAPS)
+            write_inner_maps(pid, self._plan)
+            ours.send(MAPS_WRITTEN)
+            ours.receive(READY)
+        except NsisolateError:
+            os.kill(pid, _signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+        finally:
+            ours.close()
+        self._made += 1
+        name = str(self._made)
+        self._holders[name] = pid
+        return name, pid
+
+    def _become_holder(self, channel: Channel) -> NoReturn:
+        try:
+            _signal.set_wakeup_fd(-1)
+            _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+            own = channel.fileno()
+            os.closerange(3, own)
+            os.closerange(own + 1, 65536)
+            hold(self._plan, self._parts, channel)
+        except BaseException as error:
+            channel.send_error(error)
+        finally:
+            os._exit(1)
+
+    def _end_holder(self, name: str) -> None:
+        pid = self._holders.pop(name, None)
+        if pid is not None:
+            try:
+                os.kill(pid, _signal.SIGKILL)
+                # Returns when the last process of the container is gone (pid_namespaces(7)).
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+        self._template.send(HOLDER_ENDED, name)
+
+    def _reap(self) -> None:
+        try:
+            os.read(self._child_ended, 4096)
+        except BlockingIOError:
+            return
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            if pid == self._template_pid:
+                self._host.send(TEMPLATE_ENDED, str(status))
+                os._exit(0)
+
+
+def become_template(order: Order, factory: Channel) -> NoReturn:
+    """Enter the template's root with the plan's privileges and execute its program."""
+    try:
+        _signal.set_wakeup_fd(-1)
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+        sys.unshare(sys.CLONE_NEWNS)
+        view.enter_template_root()
+        assert order.plan.process is not None, "a template's plan has a process"
+        become(order.plan.process)
+        os.chdir(order.template.cwd)
+        os.umask(order.plan.process.user.umask or 0o022)
+        for fd in (order.template_fd, factory.fileno()):
+            os.set_inheritable(fd, True)
+        names = {"{host}": str(order.template_fd), "{factory}": str(factory.fileno())}
+        args = [names.get(arg, arg) for arg in order.template.args]
+        os.execve(args[0], args, dict(order.template.env))
+    except BaseException as error:
+        host = Channel.from_fd(order.host_fd)
+        host.send_error(error)
+    finally:
+        os._exit(1)

@@ -1,0 +1,67 @@
+"""The launcher of a factory: a bare interpreter that the host starts by ``posix_spawn``.
+
+It runs outside of all namespaces, because somebody has to write the id maps, and ends when the factory does.
+"""
+
+from __future__ import annotations
+
+import _signal
+import json
+import os
+import sys
+
+from .. import spec
+from ..channel import READY, Channel
+from ..errors import NsisolateError
+from ..launcher import launch
+from ..skeleton import Entry
+from ..syscalls import set_process_name
+from .factory import Order, TemplateProgram, outer_plan, second_stage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Launch a factory; the arguments are descriptors: host, template, order."""
+    host_fd, template_fd, order_fd = (int(arg) for arg in sys.argv[1:4])
+    set_process_name("nsisolate: launcher")
+    channel = Channel.from_fd(host_fd)
+    try:
+        order = read_order(order_fd, host_fd, template_fd)
+        launched = launch(outer_plan(order.plan), second_stage(order))
+        channel.send(READY)
+        launched.go()
+    except NsisolateError as error:
+        channel.send_error(error)
+        os._exit(1)
+    # The host's end of this must be the factory's alone, so that the factory sees it close.
+    for fd in (0, 1, 2, host_fd, template_fd, order.host_pidfd):
+        os.close(fd)
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    # The factory and its keeper are children of children; as the subreaper we get them all.
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            os._exit(0)
+
+
+def read_order(order_fd: int, host_fd: int, template_fd: int) -> Order:
+    """Read the order: JSON until end of file."""
+    with open(order_fd, "rb") as stream:
+        order = json.load(stream)
+    host_pidfd = os.pidfd_open(order["host_pid"])
+    return Order(
+        plan=spec.parse(order["config"], "/"),
+        skeleton=tuple(Entry(**entry) for entry in order["skeleton"]),
+        template=TemplateProgram(
+            args=tuple(order["template"]["args"]),
+            env=tuple((name, value) for name, value in order["template"]["env"]),
+            cwd=order["template"]["cwd"],
+        ),
+        host_fd=host_fd,
+        host_pidfd=host_pidfd,
+        template_fd=template_fd,
+    )

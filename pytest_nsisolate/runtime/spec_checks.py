@@ -1,0 +1,98 @@
+"""What each field of a plan allows on its own, and the fields together do not."""
+
+from __future__ import annotations
+
+from .errors import SpecError, UnsupportedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .plan import Plan
+
+
+def validate(plan: Plan) -> None:
+    """Refuse a plan whose fields do not fit together."""
+    for check in (
+        _namespaces_once,
+        _needs_mount_namespace,
+        _maps_need_user_namespace,
+        _names_need_uts_namespace,
+        _offsets_need_time_namespace,
+        _sysctls_are_namespaced,
+    ):
+        check(plan)
+
+
+def _namespaces_once(plan: Plan) -> None:
+    seen: set[str] = set()
+    for i, namespace in enumerate(plan.namespaces):
+        if namespace.type in seen:
+            raise SpecError(f"linux.namespaces[{i}].type", f"{namespace.type!r} is there twice")
+        seen.add(namespace.type)
+
+
+def _needs_mount_namespace(plan: Plan) -> None:
+    if not plan.has("mount"):
+        raise UnsupportedError(
+            'linux.namespaces: a container needs a mount namespace: add {"type": "mount"}'
+        )
+
+
+def _maps_need_user_namespace(plan: Plan) -> None:
+    for key, mappings in (("uidMappings", plan.uid_mappings), ("gidMappings", plan.gid_mappings)):
+        if mappings and not plan.creates("user"):
+            raise SpecError(
+                f"linux.{key}", 'needs a new user namespace: add {"type": "user"} to linux.namespaces'
+            )
+        if not mappings and plan.creates("user"):
+            raise SpecError(
+                f"linux.{key}", "is required with a new user namespace, or no id is mapped in it"
+            )
+
+
+def _names_need_uts_namespace(plan: Plan) -> None:
+    for key, name in (("hostname", plan.hostname), ("domainname", plan.domainname)):
+        if name is None:
+            continue
+        if not plan.has("uts"):
+            raise SpecError(key, 'needs a UTS namespace: add {"type": "uts"} to linux.namespaces')
+        if len(name.encode()) > 64:
+            raise SpecError(key, f"{name[:20]!r}... is longer than the kernel's 64 bytes")
+
+
+def _offsets_need_time_namespace(plan: Plan) -> None:
+    if plan.time_offsets and not plan.creates("time"):
+        raise SpecError(
+            "linux.timeOffsets", 'needs a new time namespace: add {"type": "time"} to linux.namespaces'
+        )
+
+
+_IPC_SYSCTLS = (
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+    "kernel.shm_rmid_forced",
+)
+
+
+def _sysctls_are_namespaced(plan: Plan) -> None:
+    for name, _value in plan.sysctl:
+        dotted = name.replace("/", ".")
+        if ".." in dotted:
+            raise SpecError(f"linux.sysctl.{name}", "is not the name of a sysctl")
+        if dotted in _IPC_SYSCTLS or dotted.startswith("fs.mqueue."):
+            needed = "ipc"
+        elif dotted.startswith("net."):
+            needed = "network"
+        elif dotted in ("kernel.domainname", "kernel.hostname"):
+            needed = "uts"
+        else:
+            raise SpecError(f"linux.sysctl.{name}", "is not in a namespace; it would change the host")
+        if not plan.has(needed):
+            raise SpecError(
+                f"linux.sysctl.{name}",
+                f'would change the host: add {{"type": "{needed}"}} to linux.namespaces',
+            )

@@ -1,0 +1,37 @@
+"""Decoding JSON without the ``json`` package, whose import costs more than a container."""
+
+from __future__ import annotations
+
+import _json
+
+_WHITESPACE = " \t\n\r"
+
+
+class _Settings:
+    """What the scanner asks of a JSONDecoder: the defaults, in plain Python types."""
+
+    strict = True
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = float  # NaN and the infinities, by their names
+
+
+def decode(raw: bytes) -> object:
+    """Return what ``json.loads`` does, and raise what it raises.
+
+    What is not plain, correct UTF-8 JSON goes to the real one, for its encodings and its errors.
+    """
+    try:
+        text = raw.decode().strip(_WHITESPACE)
+        value, end = _json.make_scanner(_Settings)(text, 0)
+        if end == len(text):
+            found: object = value
+            return found
+    except (ValueError, StopIteration, RecursionError):
+        pass
+    import json
+
+    fallback: object = json.loads(raw)
+    return fallback

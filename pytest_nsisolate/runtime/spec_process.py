@@ -1,0 +1,123 @@
+"""``process`` of ``config.json`` (config.md, "Process")."""
+
+from __future__ import annotations
+
+from .errors import SpecError
+from .plan import Capabilities, ConsoleSize, Process, Rlimit, User
+from .spec_reader import UINT64_MAX, Reader, a_string, show, uint32
+
+RLIMITS = (
+    "RLIMIT_AS",
+    "RLIMIT_CORE",
+    "RLIMIT_CPU",
+    "RLIMIT_DATA",
+    "RLIMIT_FSIZE",
+    "RLIMIT_LOCKS",
+    "RLIMIT_MEMLOCK",
+    "RLIMIT_MSGQUEUE",
+    "RLIMIT_NICE",
+    "RLIMIT_NOFILE",
+    "RLIMIT_NPROC",
+    "RLIMIT_RSS",
+    "RLIMIT_RTPRIO",
+    "RLIMIT_RTTIME",
+    "RLIMIT_SIGPENDING",
+    "RLIMIT_STACK",
+)
+
+
+def read_process(reader: Reader) -> Process:
+    """Return the container process that the object describes."""
+    reader.required("args")
+    args = reader.strings("args")
+    if not args:
+        raise reader.wrong("args", "is empty; its first entry is the program to run")
+    reader.required("cwd")
+    cwd = reader.string("cwd")
+    if not cwd.startswith("/"):
+        raise reader.wrong("cwd", f"{show(cwd)} is not an absolute path")
+    return Process(
+        args=args,
+        cwd=cwd,
+        env=reader.array("env", _env_entry),
+        user=_user(reader.object("user")),
+        terminal=reader.boolean("terminal"),
+        console_size=_console_size(reader),
+        capabilities=_capabilities(reader),
+        no_new_privileges=reader.boolean("noNewPrivileges"),
+        rlimits=_rlimits(reader),
+        oom_score_adj=(
+            reader.integer("oomScoreAdj", -1000, 1000, 0) if reader.has("oomScoreAdj") else None
+        ),
+    )
+
+
+def _env_entry(value: object, path: str) -> str:
+    entry = a_string(value, path)
+    if entry.find("=") < 1:
+        raise SpecError(path, f"{show(entry)} is not NAME=value")
+    return entry
+
+
+def _user(reader: Reader) -> User:
+    return User(
+        uid=reader.uint32("uid"),
+        gid=reader.uint32("gid"),
+        umask=reader.integer("umask", 0, 0o777, 0) if reader.has("umask") else None,
+        additional_gids=reader.array("additionalGids", uint32),
+    )
+
+
+def _console_size(reader: Reader) -> ConsoleSize | None:
+    if not reader.boolean("terminal") or not reader.has("consoleSize"):
+        return None  # config.md: ignored if terminal is false
+    size = reader.object("consoleSize")
+    for key in ("height", "width"):
+        size.required(key)
+    return ConsoleSize(
+        height=size.integer("height", 0, 65535, 0), width=size.integer("width", 0, 65535, 0)
+    )
+
+
+def _capabilities(reader: Reader) -> Capabilities | None:
+    if not reader.has("capabilities"):
+        return None
+    sets = reader.object("capabilities")
+    return Capabilities(
+        **{
+            name: sets.array(name, _capability)
+            for name in ("bounding", "effective", "inheritable", "permitted", "ambient")
+        }
+    )
+
+
+def _capability(value: object, path: str) -> str:
+    name = a_string(value, path)
+    # Those that nobody knows are warned of, as config.md wants it, and not refused.
+    if not name.startswith("CAP_"):
+        raise SpecError(path, f"{show(name)} is not a capability such as 'CAP_CHOWN'")
+    return name
+
+
+def _rlimits(reader: Reader) -> tuple[Rlimit, ...]:
+    limits = reader.array("rlimits", _rlimit)
+    seen: set[str] = set()
+    for i, limit in enumerate(limits):
+        if limit.type in seen:
+            raise SpecError(f"{reader.field('rlimits')}[{i}].type", f"{limit.type} is there twice")
+        seen.add(limit.type)
+    return limits
+
+
+def _rlimit(value: object, path: str) -> Rlimit:
+    reader = Reader(value, path)
+    for key in ("type", "soft", "hard"):
+        reader.required(key)
+    limit = Rlimit(
+        type=reader.choice("type", RLIMITS),
+        soft=reader.integer("soft", 0, UINT64_MAX, 0),
+        hard=reader.integer("hard", 0, UINT64_MAX, 0),
+    )
+    if limit.soft > limit.hard:
+        raise reader.wrong("soft", f"{limit.soft} is above the hard limit of {limit.hard}")
+    return limit
