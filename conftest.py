@@ -1,0 +1,3 @@
+"""pytest's settings for the whole checkout: the tests run pytest itself."""
+
+pytest_plugins = ["pytester"]
