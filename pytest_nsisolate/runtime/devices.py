@@ -9,12 +9,12 @@ import stat
 from . import syscalls as sys
 from .errors import KernelCallError, SetupError
 from .inroot import open_or_create, open_path
-from .mounts import attach
+from .mounts import attach, set_attributes
 from .plan import Device
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .plan import Plan
+    from .plan import Mount, Plan
 
 DEFAULT_DEVICES = (
     Device(type="c", path="/dev/null", major=1, minor=3),
@@ -44,6 +44,28 @@ def has_own_dev(plan: Plan) -> bool:
         mount.destination.rstrip("/") == "/dev" and any(b in mount.options for b in binds)
         for mount in plan.mounts
     )
+
+
+def writable_for_now(mount: Mount) -> Mount:
+    """Return a read-only ``/dev`` of the container's own as writable, for the devices to be made in it."""
+    if not _is_dev(mount) or "ro" not in mount.options:
+        return mount
+    return mount.replace(options=tuple(option for option in mount.options if option != "ro"))
+
+
+def finish_dev(plan: Plan, root_fd: int) -> None:
+    """Make ``/dev`` read-only if it was only writable for now."""
+    if all(writable_for_now(mount) is mount for mount in plan.mounts):
+        return
+    fd = open_path(root_fd, "/dev")
+    try:
+        set_attributes(fd, sys.MOUNT_ATTR_RDONLY, 0)
+    finally:
+        os.close(fd)
+
+
+def _is_dev(mount: Mount) -> bool:
+    return mount.destination.rstrip("/") == "/dev" and mount.type == "tmpfs"
 
 
 def create_devices(plan: Plan, root_fd: int) -> None:

@@ -13,7 +13,7 @@ import os
 from . import namespaces
 from . import syscalls as sys
 from .channel import GO, FORKED, MAPS_WRITTEN, READY, TERMINAL, WANT_MAPS, Channel
-from .devices import create_devices, has_own_dev
+from .devices import create_devices, finish_dev, has_own_dev, writable_for_now
 from .errors import KernelCallError, SetupError
 from .executable import execute, find_executable
 from .inroot import open_or_create
@@ -140,13 +140,14 @@ def build_root(plan: Plan, root_fd: int, channel: Channel) -> int | None:
     the terminal after /dev/pts; sysctls before /proc/sys is read-only; masks last.
     """
     for mount in plan.mounts:
-        perform(mount, root_fd)
+        perform(writable_for_now(mount), root_fd)
     if has_own_dev(plan):
         create_devices(plan, root_fd)
     slave = None
     if plan.process is not None:
         slave = _open_terminal(plan.process, root_fd, channel)
         _create_cwd(plan.process.cwd, root_fd)
+    finish_dev(plan, root_fd)
     for name, value in plan.sysctl:
         namespaces.write_file(sysctl_path(name), value, "sysctl")
     mask(root_fd, plan.masked_paths)

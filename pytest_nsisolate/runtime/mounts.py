@@ -134,11 +134,12 @@ def file_system(mount: Mount, options: MountOptions, root_fd: int) -> None:
         _refuse_symlink(root_fd, mount.destination)
     target_fd = open_or_create(root_fd, mount.destination, directory=True)
     try:
-        copied = _mount_tmpfs_with_content(mount, options, target_fd)
-        if not copied:
-            data = _with_target_mode(mount, options, target_fd)
-            flags = options.flags
-            sys.mount(mount.source or mount.type, proc_path(target_fd), mount.type, flags, data)
+        data = _with_target_mode(mount, options, target_fd)
+        if options.tmpcopyup:
+            _mount_with_content(mount, options, data, root_fd)
+        else:
+            source = mount.source or mount.type
+            sys.mount(source, proc_path(target_fd), mount.type, options.flags, data)
     finally:
         os.close(target_fd)
     if options.propagation or options.recursive_set or options.recursive_clear:
@@ -152,7 +153,7 @@ def _refuse_symlink(root_fd: int, destination: str) -> None:
         fd = sys.openat2(
             root_fd,
             destination.lstrip("/") or ".",
-            os.O_PATH | os.O_NOFOLLOW,
+            os.O_PATH,  # and no O_NOFOLLOW, with which the last one may be a symlink
             sys.RESOLVE_IN_ROOT | sys.RESOLVE_NO_SYMLINKS,
         )
     except KernelCallError as error:
@@ -167,22 +168,25 @@ def _refuse_symlink(root_fd: int, destination: str) -> None:
 
 
 def _with_target_mode(mount: Mount, options: MountOptions, target_fd: int) -> str:
-    # A tmpfs takes over the mode of the directory that it covers, as with runc and crun.
+    # A tmpfs takes over the mode of the directory that it covers, as with runc.
     if mount.type != "tmpfs" or "mode=" in options.data:
         return options.data
     mode = stat.S_IMODE(os.fstat(target_fd).st_mode)
     return ",".join(filter(None, (options.data, f"mode={mode:o}")))
 
 
-def _mount_tmpfs_with_content(mount: Mount, options: MountOptions, target_fd: int) -> bool:
-    if not options.tmpcopyup:
-        return False
+def _mount_with_content(mount: Mount, options: MountOptions, data: str, root_fd: int) -> None:
     if mount.type != "tmpfs":
         raise SetupError("mounts", f"{describe(mount)}: tmpcopyup is for tmpfs only")
     from .tmpcopyup import mount_with_content
 
-    mount_with_content(options, _with_target_mode(mount, options, target_fd), target_fd)
-    return True
+    try:
+        mount_with_content(mount.destination, options.flags, data, root_fd)
+    except KernelCallError:
+        raise
+    except OSError as error:
+        call = f"{describe(mount)}: copy {error.filename or 'the content'}"
+        raise SetupError("mounts", call, error.errno or 0) from error
 
 
 def remount(options: MountOptions, destination: str, root_fd: int) -> None:

@@ -62,6 +62,8 @@ def pivot(root_fd: int) -> None:
     With ``pivot_root(".", ".")`` the old root lands on top of the new one and needs no directory
     there; it is unmounted before anything of the container can see it (pivot_root(2), NOTES).
     """
+    # To name the old root afterwards: "." would be the new one, and lose its propagation below.
+    old_root_fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     os.fchdir(root_fd)
     try:
         sys.pivot_root(".", ".")
@@ -70,6 +72,8 @@ def pivot(root_fd: int) -> None:
         if error.errno == errno.EINVAL:
             hint = "the root of this mount namespace cannot be pivoted: an initramfs, or a chroot?"
         raise SetupError("pivot_root", error.call, error.errno or 0, hint) from error
+    os.fchdir(old_root_fd)
+    os.close(old_root_fd)
     sys.mount("", ".", flags=sys.MS_SLAVE | sys.MS_REC)
     sys.umount2(".", sys.MNT_DETACH)
     os.chdir("/")
