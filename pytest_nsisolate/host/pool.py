@@ -1,0 +1,112 @@
+"""The session's templates, one for each distinct sandbox, started when first needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ..options import Request
+from ..rootfs.sandbox import Sandbox
+from ..runtime.errors import NsisolateError, SetupError
+from .run import Run, chain_of
+from .template import Template
+
+
+class TornDown:
+    """How the teardown of wider scopes in a template went."""
+
+    def __init__(self, config: pytest.Config, data: dict[str, Any]) -> None:
+        self._report: Any = None
+        if data.get("report"):
+            self._report = config.hook.pytest_report_from_serializable(
+                config=config, data=data["report"]
+            )
+        self.problem = str(data.get("problem", ""))
+        if self._report is not None:
+            self.problem = self._report.longreprtext
+        self._output = [("out", data.get("out", "")), ("err", data.get("err", ""))]
+
+    def merge_into(self, report: pytest.TestReport) -> None:
+        """Make this part of the teardown *report* of the item after which it happened."""
+        for name, text in self._output:
+            if text:
+                report.sections.append((f"Captured std{name} teardown", text))
+        if not self.problem:
+            return
+        if report.failed:
+            report.sections.append(("teardown of wider scopes", self.problem))
+            return
+        report.outcome = "failed"
+        report.longrepr = self._report.longrepr if self._report is not None else self.problem
+
+
+class Pool:
+    """The templates of one session."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._templates: dict[Sandbox, Template] = {}
+        self._overlay = True
+
+    def template_for(self, sandbox: Sandbox) -> Template:
+        """Return the template for *sandbox*, started if need be. Raises NsisolateError."""
+        template = self._templates.get(sandbox)
+        if template is None or template.finished:
+            template = self._templates[sandbox] = self._start(sandbox)
+        return template
+
+    def _start(self, sandbox: Sandbox) -> Template:
+        if not self._overlay:
+            return Template(self._config, sandbox.replace(overlay=False))
+        try:
+            return Template(self._config, sandbox)
+        except SetupError as error:
+            if "overlay" not in error.call or sandbox.root:
+                raise
+            # The kernel, or the project's file system, has no overlay for user namespaces.
+            self._overlay = False
+            return Template(self._config, sandbox.replace(overlay=False))
+
+    @property
+    def project_is_writable(self) -> bool:
+        """Tell whether tests may write to their copy of the project."""
+        return self._overlay
+
+    def run(self, item: pytest.Item, request: Request) -> Run:
+        """Start an isolated run of *item*."""
+        return Run(self.template_for(request.sandbox), item, request)
+
+    def tear_down_to(self, nextitem: pytest.Item | None) -> list[TornDown]:
+        """Tear down, in every template, what *nextitem* does not need; return how that went."""
+        results = []
+        for template in self._live():
+            try:
+                data = template.tear_down(chain_of(nextitem))
+                results.append(TornDown(self._config, data))
+            except NsisolateError as error:
+                template.kill()
+                results.append(TornDown(self._config, {"problem": str(error)}))
+        return results
+
+    def check_torn_down(self, nextitem: pytest.Item | None) -> None:
+        """Tear templates down after a plain item; what fails is that item's failure."""
+        for torn_down in self.tear_down_to(nextitem):
+            if torn_down.problem:
+                pytest.fail(torn_down.problem, pytrace=False)
+
+    def _live(self) -> list[Template]:
+        return [t for t in self._templates.values() if not t.finished]
+
+    def finish(self) -> None:
+        """Finish every template's session."""
+        for template in self._live():
+            try:
+                template.finish()
+            except NsisolateError:
+                template.kill()
+
+    def kill(self) -> None:
+        """End every sandbox, now."""
+        for template in self._live():
+            template.kill()

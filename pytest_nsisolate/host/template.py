@@ -1,0 +1,279 @@
+"""One template, as the host sees it: its start, its sockets, its end."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from typing import IO, Any
+
+import cloudpickle
+import pytest
+
+from .. import __file__ as _package_file
+from ..rootfs.sandbox import Prepared, Sandbox, prepare
+from ..runtime.channel import KILL_HOLDER, SIGNAL, TEMPLATE_ENDED, Channel
+from ..runtime.channel import READY as FACTORY_READY
+from ..runtime.errors import ChannelError, NsisolateError, SetupError
+from ..runtime.factory.holder import inner_flags
+from ..runtime.outcome import Exited, Signalled, of_wait_status
+from ..runtime.spec_writer import to_config
+from ..wire import frames
+from ..wire.data import MalformedData, load
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
+_LAUNCH = (
+    "import sys; sys.path.insert(0, {root!r}); "
+    "from pytest_nsisolate.runtime.factory.launch import main; main()"
+)
+_TEMPLATE = (
+    "import sys; sys.path[:] = {path!r}; "
+    "from pytest_nsisolate.template.main import main; main()"
+)
+
+
+#: Options that argparse fills from positional arguments; those are given as such.
+_POSITIONAL = ("file_or_dir",)
+
+
+class TemplateLost(NsisolateError):
+    """The template, and with it every process in its sandbox, ended when it should not have."""
+
+
+class Template:
+    """A running template and the files that its tests' output goes to."""
+
+    def __init__(self, config: pytest.Config, sandbox: Sandbox) -> None:
+        self._config = config
+        self.sandbox = sandbox
+        self.out, self.err, self.stacks = (_shared_file() for _ in range(3))
+        self.finished = False
+        cwd = os.getcwd()
+        prepared = prepare(sandbox, cwd=cwd)
+        self._spawn(prepared, cwd)
+        self._start(prepared, cwd)
+
+    def _spawn(self, prepared: Prepared, cwd: str) -> None:
+        host, factory = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket, template = socket.socketpair()
+        order_read, order_write = os.pipe()
+        passed = (factory.fileno(), template.fileno(), order_read)
+        for fd in passed:
+            os.set_inheritable(fd, True)
+        args = [sys.executable, "-I", "-S", "-c", _LAUNCH.format(root=_ROOT), *map(str, passed)]
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # A session of its own: what is typed at the terminal is for pytest to decide on.
+        self._launcher = os.posix_spawn(
+            args[0], args, dict(os.environ), setsid=True, file_actions=self._streams()
+        )
+        for end in (factory, template):
+            end.close()
+        os.close(order_read)
+        self.factory = Channel.from_fd(host.detach())
+        self.reader = frames.FrameReader(self.socket)
+        with open(order_write, "w") as stream:
+            json.dump(self._order(prepared, cwd), stream)
+
+    def _streams(self) -> list[tuple[int, int, int]]:
+        """Return what to do with the standard streams: with capturing on, the terminal is not for tests."""
+        manager = self._config.pluginmanager.getplugin("capturemanager")
+        capturing = getattr(manager, "_global_capturing", None)
+        actions = []
+        for stream, capture in ((1, "out"), (2, "err")):
+            saved = getattr(getattr(capturing, capture, None), "targetfd_save", None)
+            if saved is not None:
+                actions.append((os.POSIX_SPAWN_DUP2, saved, stream))
+        return actions
+
+    def _order(self, prepared: Prepared, cwd: str) -> dict[str, Any]:
+        boot = _TEMPLATE.format(path=[entry or cwd for entry in sys.path])
+        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+        return {
+            "config": to_config(prepared.plan),
+            "skeleton": [
+                {"kind": e.kind, "path": e.path, "mode": e.mode, "content": e.content}
+                for e in prepared.skeleton
+            ],
+            "host_pid": os.getpid(),
+            "template": {
+                "args": [sys.executable, *flags, "-c", boot, "{host}", "{factory}"],
+                "env": list(os.environ.items()),
+                "cwd": cwd,
+            },
+        }
+
+    def _start(self, prepared: Prepared, cwd: str) -> None:
+        try:
+            self.factory.receive(FACTORY_READY)
+        except NsisolateError:
+            self.kill()
+            raise
+        plan = prepared.plan
+        assert plan.process is not None and plan.process.capabilities is not None
+        option = {
+            name: value
+            for name, value in vars(self._config.option).items()
+            if name not in _POSITIONAL and _can_be_pickled(value)
+        }
+        factory: Any = self._config._tmp_path_factory  # type: ignore[attr-defined]
+        start = {
+            "option": option,
+            "args": list(self._config.args),
+            "basetemp": str(factory.getbasetemp()),
+            "environ": dict(os.environ),
+            "namespaces": inner_flags(plan),
+            "process": {
+                "uid": plan.process.user.uid,
+                "gid": plan.process.user.gid,
+                "additional_gids": plan.process.user.additional_gids,
+                "capabilities": plan.process.capabilities.permitted,
+            },
+        }
+        files = (self.out.fileno(), self.err.fileno(), self.stacks.fileno())
+        frames.send(self.socket, frames.START, cloudpickle.dumps(start), files)
+        self.expect(frames.READY)
+
+    def expect(self, kind: int, deadline: float | None = None) -> Any:
+        """Wait for a frame of that *kind* from the template and return its data."""
+        while True:
+            frame = self.reader.take()
+            if frame is not None:
+                return self.check(frame, kind)
+            self.wait(None, deadline)
+
+    def check(self, frame: tuple[int, bytes], kind: int) -> Any:
+        """Return the data of *frame*, which must be of that *kind*."""
+        if frame[0] == frames.FAILED:
+            raise TemplateLost(f"the template failed:\n{load(frame[1])}")
+        if frame[0] != kind:
+            raise TemplateLost(f"the template sent the message {frame[0]} out of order")
+        try:
+            return load(frame[1]) if frame[1] else None
+        except MalformedData as error:
+            raise TemplateLost(f"the template sent {error}") from None
+
+    def wait(self, results: frames.FrameReader | None, deadline: float | None) -> None:
+        """Wait until there is something to take, from the template or *results*.
+
+        Raises TimeoutError when *deadline* (monotonic seconds) has passed, TemplateLost when the template is
+        gone.
+        """
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        poll.register(self.factory.fileno(), select.POLLIN)
+        if results is not None and not results.at_end:
+            poll.register(results.fileno(), select.POLLIN)
+        timeout = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+        ready = poll.poll(timeout)
+        if not ready:
+            raise TimeoutError
+        fds = {fd for fd, _events in ready}
+        if results is not None and results.fileno() in fds:
+            results.fill()
+        if self.socket.fileno() in fds:
+            self.reader.fill()
+        elif self.factory.fileno() in fds:
+            raise self._end()
+
+    def _end(self) -> TemplateLost:
+        try:
+            _kind, fields, _fd = self.factory.receive(TEMPLATE_ENDED)
+            ended = of_wait_status(int(fields[0]))
+        except ChannelError:
+            return TemplateLost("the sandbox's factory was killed")
+        except SetupError as error:
+            return TemplateLost(f"the sandbox failed: {error}")
+        return TemplateLost(f"the template {describe(ended)}")
+
+    def signal(self, pid: int, number: int) -> None:
+        """Send a signal to a process in the template's pid namespace."""
+        self._tell(SIGNAL, str(pid), str(number))
+
+    def kill_holder(self, holder: str) -> None:
+        """Kill everything in one test's container."""
+        self._tell(KILL_HOLDER, holder)
+
+    def _tell(self, kind: int, *fields: str) -> None:
+        try:
+            self.factory.send(kind, *fields)
+        except ChannelError:
+            pass  # it is gone, and with it whatever was to be killed
+
+    def tear_down(self, chain: list[list[str]]) -> Any:
+        """Tear down what an item with that *chain* does not need; return errors and output."""
+        frames.send(self.socket, frames.TEAR_DOWN, cloudpickle.dumps({"chain": chain}))
+        return self.expect(frames.TORN_DOWN)
+
+    def finish(self) -> Any:
+        """Let the template finish its session; return what its last teardown reports."""
+        self.finished = True
+        try:
+            frames.send(self.socket, frames.FINISH)
+            return self.expect(frames.TORN_DOWN)
+        finally:
+            self._wait_for_end()
+
+    def _wait_for_end(self) -> None:
+        # Until the template has run its session-finish hooks.
+        try:
+            while True:
+                self.wait(None, None)
+                self.reader.take()
+                if self.reader.at_end:
+                    break
+        except NsisolateError:
+            pass
+        self.kill()
+
+    def kill(self) -> None:
+        """End every process of this sandbox, now, and forget it."""
+        self.finished = True
+        self.factory.close()
+        self.socket.close()
+        try:
+            # The factory ends at the end of our socket, the launcher when all of them have.
+            os.waitpid(self._launcher, 0)
+        except ChildProcessError:
+            pass
+        for file in (self.out, self.err, self.stacks):
+            file.close()
+
+    def forget_output(self) -> None:
+        """Empty the output files before a test."""
+        for file in (self.out, self.err, self.stacks):
+            os.ftruncate(file.fileno(), 0)
+
+
+def _shared_file() -> IO[bytes]:
+    """Return a nameless file that several processes append to, and that can be emptied under them."""
+    file = tempfile.TemporaryFile()
+    fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_APPEND)
+    return file
+
+
+def describe(outcome: Exited | Signalled) -> str:
+    """Return ``exited with status 3`` or ``was killed by SIGSEGV``."""
+    if isinstance(outcome, Exited):
+        return f"exited with status {outcome.code}"
+    try:
+        name = signal.Signals(outcome.signal).name
+    except ValueError:
+        name = f"signal {outcome.signal}"
+    return f"was killed by {name}" + (" (core dumped)" if outcome.dumped_core else "")
+
+
+def _can_be_pickled(value: object) -> bool:
+    try:
+        cloudpickle.dumps(value)
+    except Exception:
+        return False
+    return True
+

@@ -1,0 +1,223 @@
+"""What the user asked for: command line, ini file and marks, checked and turned into sandbox settings."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from .rootfs.sandbox import Sandbox
+from .runtime.record import Record
+
+MODES = ("require", "skip", "off")
+MARKS = ("isolated", "nsisolated")
+_NETWORKS = ("host", "none")
+_KEYWORDS = ("env", "hostname", "network", "root", "rootfs", "timeout", "writable")
+_LIMITS = ("cpu", "memory", "pids")
+
+
+class Request(Record):
+    """What one test asks for: the sandbox, and what is applied to each test in it."""
+
+    sandbox: Sandbox
+    env: tuple[tuple[str, str], ...] = ()
+    timeout: float | None = None
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the command line's options and the ini file's."""
+    group = parser.getgroup("nsisolate", "isolation in Linux namespaces")
+    group.addoption(
+        "--nsisolate-all",
+        action="store_true",
+        default=False,
+        help="run every test isolated, save those marked isolated(False)",
+    )
+    group.addoption(
+        "--nsisolate",
+        choices=MODES,
+        default="require",
+        help="what to do when isolation is asked for: require it (default), skip the test if this "
+        "machine cannot give it, or turn it off",
+    )
+    parser.addini("nsisolate_all", "run every test isolated", type="bool", default=False)
+    parser.addini("nsisolate_network", "host (default) or none", default="host")
+    parser.addini("nsisolate_hostname", "the host name inside", default="nsisolate")
+    parser.addini(
+        "nsisolate_writable",
+        "paths of the host that isolated tests may write to",
+        type="paths",
+        default=[],
+    )
+    parser.addini(
+        "nsisolate_env", "NAME=value, one a line, set inside", type="linelist", default=[]
+    )
+    parser.addini("nsisolate_timeout", "seconds that an isolated test may take", default="")
+    parser.addini(
+        "nsisolate_host_fixtures",
+        "fixtures of a wider scope than function that are set up on the host",
+        type="args",
+        default=[],
+    )
+
+
+def register_marks(config: pytest.Config) -> None:
+    """Declare the marks."""
+    for name in MARKS:
+        config.addinivalue_line(
+            "markers",
+            f"{name}(network=, hostname=, root=, rootfs=, writable=, env=, timeout=): run the test in "
+            "namespaces of its own; isolated(False) opts out of --nsisolate-all",
+        )
+
+
+class Options:
+    """The session's options, read once."""
+
+    def __init__(self, config: pytest.Config, shared: tuple[str, ...]) -> None:
+        self.everything = bool(
+            config.getoption("nsisolate_all") or config.getini("nsisolate_all")
+        )
+        self._env = tuple(_env_line(line) for line in config.getini("nsisolate_env"))
+        self._timeout = _seconds(config.getini("nsisolate_timeout"), "nsisolate_timeout")
+        network = config.getini("nsisolate_network")
+        if network not in _NETWORKS:
+            raise pytest.UsageError(f"nsisolate_network: {network!r} is not one of host, none")
+        self._default = Sandbox(
+            project=_project(config),
+            shared=shared,
+            network=network,
+            hostname=_hostname(config.getini("nsisolate_hostname"), "nsisolate_hostname"),
+            writable=_writable(
+                [str(path) for path in config.getini("nsisolate_writable")], "nsisolate_writable"
+            ),
+        )
+
+    def request_of(self, item: pytest.Item) -> Request | None:
+        """Return what *item* asks for, or None if it is not to be isolated. Raises UsageError."""
+        mark = _nearest_mark(item)
+        if mark is None:
+            if not self.everything:
+                return None
+            return Request(sandbox=self._default, env=self._env, timeout=self._timeout)
+        where = f"{item.nodeid}: @pytest.mark.{mark.name}"
+        if not _is_wanted(mark, where):
+            return None
+        return self._with_keywords(dict(mark.kwargs), where)
+
+    def _with_keywords(self, keywords: dict[str, Any], where: str) -> Request:
+        _refuse_unknown(keywords, where)
+        sandbox, env, timeout = self._default, self._env, self._timeout
+        if "network" in keywords:
+            network = keywords["network"]
+            if network not in _NETWORKS:
+                raise _wrong(where, "network", network, 'write "host" or "none"')
+            sandbox = sandbox.replace(network=network)
+        if "hostname" in keywords:
+            sandbox = sandbox.replace(hostname=_hostname(keywords["hostname"], where))
+        if "root" in keywords:
+            if not isinstance(keywords["root"], bool):
+                raise _wrong(where, "root", keywords["root"], "write True or False")
+            sandbox = sandbox.replace(root=keywords["root"])
+        if "rootfs" in keywords:
+            sandbox = sandbox.replace(rootfs=_rootfs(keywords["rootfs"], where))
+        if "writable" in keywords:
+            more = _writable(keywords["writable"], where)
+            sandbox = sandbox.replace(writable=(*sandbox.writable, *more))
+        if "env" in keywords:
+            env = (*env, *_env_mapping(keywords["env"], where))
+        if "timeout" in keywords:
+            timeout = _seconds(keywords["timeout"], where)
+        return Request(sandbox=sandbox, env=env, timeout=timeout)
+
+
+def _nearest_mark(item: pytest.Item) -> pytest.Mark | None:
+    for mark in item.iter_markers():
+        if mark.name in MARKS:
+            return mark
+    return None
+
+
+def _is_wanted(mark: pytest.Mark, where: str) -> bool:
+    if not mark.args:
+        return True
+    if len(mark.args) > 1 or not isinstance(mark.args[0], bool):
+        raise pytest.UsageError(
+            f"{where}: takes keywords, or False to opt out, and got {mark.args[0]!r}"
+        )
+    return bool(mark.args[0])
+
+
+def _refuse_unknown(keywords: dict[str, Any], where: str) -> None:
+    for name in keywords:
+        if name in _LIMITS:
+            raise pytest.UsageError(f"{where}: {name}= is not supported yet; remove it")
+        if name not in _KEYWORDS:
+            raise pytest.UsageError(
+                f"{where}: there is no keyword {name!r}, only {', '.join(_KEYWORDS)}"
+            )
+
+
+def _wrong(where: str, name: str, value: object, remedy: str) -> pytest.UsageError:
+    return pytest.UsageError(f"{where}: {name}={value!r} cannot be used; {remedy}")
+
+
+def _hostname(value: object, where: str) -> str:
+    if not isinstance(value, str) or not 0 < len(value.encode()) <= 64 or "\n" in value:
+        raise _wrong(where, "hostname", value, "write a name of 1 to 64 bytes")
+    return value
+
+
+def _rootfs(value: object, where: str) -> str:
+    if not isinstance(value, str | os.PathLike) or not os.path.isdir(value):
+        raise _wrong(where, "rootfs", value, "write the path of a directory")
+    return os.path.realpath(os.fspath(value))
+
+
+def _writable(value: object, where: str) -> tuple[str, ...]:
+    if isinstance(value, str | os.PathLike) or not isinstance(value, list | tuple):
+        raise _wrong(where, "writable", value, "write a list of paths")
+    for path in value:
+        if not isinstance(path, str | os.PathLike) or not os.path.exists(path):
+            raise _wrong(where, "writable", path, "write paths that exist")
+    return tuple(os.path.realpath(os.fspath(path)) for path in value)
+
+
+def _env_line(line: str) -> tuple[str, str]:
+    name, equals, value = line.partition("=")
+    if not name or not equals:
+        raise pytest.UsageError(f"nsisolate_env: {line!r} is not NAME=value")
+    return name.strip(), value
+
+
+def _env_mapping(value: object, where: str) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict) or not all(
+        isinstance(k, str) and k and "=" not in k and isinstance(v, str) for k, v in value.items()
+    ):
+        raise _wrong(where, "env", value, "write a dict of strings")
+    return tuple(value.items())
+
+
+def _seconds(value: object, where: str) -> float | None:
+    if value is None or value == "":
+        return None
+    try:
+        seconds = float(value) if not isinstance(value, bool) else -1.0  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        raise _wrong(where, "timeout", value, "write a number of seconds above 0")
+    return seconds
+
+
+def _project(config: pytest.Config) -> tuple[str, ...]:
+    """Return the directories that hold the project: rootdir, where pytest was started, and arguments."""
+    found = [str(config.rootpath), str(config.invocation_params.dir)]
+    for arg in config.args:
+        path = os.path.join(config.invocation_params.dir, arg.split("::")[0])
+        if os.path.isdir(path):
+            found.append(path)
+        elif os.path.exists(path):
+            found.append(os.path.dirname(path))
+    return tuple(dict.fromkeys(os.path.realpath(path) for path in found))

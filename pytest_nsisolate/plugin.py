@@ -1,0 +1,205 @@
+"""The pytest plugin: hooks only. What is isolated runs in a sandbox; its phases stay native here.
+
+The hooks of the three phases raise :class:`RemotePhase` before anything inside of them runs, and
+``pytest_runtest_makereport`` returns the report that came from the sandbox instead. The protocol itself is not
+replaced, so that whatever does replace it (reruns, say) works, each attempt in a fresh sandbox.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .options import MARKS, MODES, Options, Request, add_options, register_marks
+from .runtime.errors import NsisolateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .host.pool import Pool
+    from .host.run import Run
+
+_REQUEST = pytest.StashKey[Request | None]()
+_RUN = pytest.StashKey["Run | None"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare options."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks, and register what does the work unless it is turned off."""
+    register_marks(config)
+    mode = config.getoption("nsisolate")
+    assert mode in MODES
+    if mode != "off":
+        config.pluginmanager.register(Isolation(config, mode), "nsisolate-isolation")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what isolation is in force."""
+    isolation = config.pluginmanager.getplugin("nsisolate-isolation")
+    if isolation is None:
+        return "nsisolate: off"
+    return isolation.header()
+
+
+class Isolation:
+    """Runs isolated items in sandboxes."""
+
+    def __init__(self, config: pytest.Config, mode: str) -> None:
+        self._config = config
+        self._mode = mode
+        self._pool: Pool | None = None
+        self._unavailable = ""
+
+    def header(self) -> str:
+        """Return the line of pytest's header."""
+        everything = self._config.getoption("nsisolate_all") or self._config.getini("nsisolate_all")
+        which = "all tests" if everything else "marked tests"
+        return f"nsisolate: {self._mode}, {which}, in user, pid, mount, uts, ipc and cgroup namespaces"
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Work out what each item asks for, when everybody has had their say about marks."""
+        self._warn_of_pytest_isolated()
+        if not sys.platform.startswith("linux"):
+            self._unavailable = f"there are no Linux namespaces on {sys.platform}"
+        options = Options(self._config, (self._basetemp(),))
+        for item in items:
+            item.stash[_REQUEST] = options.request_of(item)
+
+    def _warn_of_pytest_isolated(self) -> None:
+        if self._config.pluginmanager.hasplugin("pytest_isolated"):
+            self._config.issue_config_time_warning(
+                pytest.PytestConfigWarning(
+                    f"pytest-isolated is installed too and has the mark {MARKS[0]!r} as well; uninstall "
+                    f"it, or mark tests {MARKS[1]!r} and run with -p no:pytest_isolated"
+                ),
+                stacklevel=2,
+            )
+
+    def _basetemp(self) -> str:
+        factory: Any = self._config._tmp_path_factory  # type: ignore[attr-defined]
+        return str(factory.getbasetemp())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Build the first sandbox before the first test: what this machine cannot give is told now."""
+        if session.config.option.collectonly:
+            return
+        requests = [item.stash.get(_REQUEST, None) for item in session.items]
+        wanted = next((request for request in requests if request is not None), None)
+        if wanted is not None:
+            self._open(wanted)
+
+    def _open(self, request: Request) -> None:
+        from .host.pool import Pool
+
+        try:
+            if self._unavailable:
+                raise NsisolateError(self._unavailable)
+            self._pool = Pool(self._config)
+            self._pool.template_for(request.sandbox)
+        except NsisolateError as error:
+            self._pool = None
+            self._unavailable = f"isolation is not available: {error}"
+            if self._mode == "require":
+                raise pytest.UsageError(
+                    f"nsisolate: {self._unavailable}\n"
+                    "(--nsisolate=skip skips these tests, --nsisolate=off runs them without isolation)"
+                ) from None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
+        """Start the sandbox's run of an isolated item, and wait for its set-up."""
+        request = item.stash.get(_REQUEST, None)
+        item.stash[_RUN] = None
+        if request is not None:
+            item.stash[_RUN] = run = self._start_run(item, request)
+            raise RemotePhase(run.phase("setup"), run.exception_of("setup"))
+        return (yield)
+
+    def _start_run(self, item: pytest.Item, request: Request) -> Run:
+        if self._pool is None:
+            pytest.skip(self._unavailable)
+        try:
+            return self._pool.run(item, request)
+        except NsisolateError as error:
+            pytest.fail(f"the sandbox could not be started: {error}", pytrace=False)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        """Wait for the sandbox's call of an isolated item."""
+        run = item.stash.get(_RUN, None)
+        if run is not None:
+            raise RemotePhase(run.phase("call"), run.exception_of("call"))
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Iterator[None]:
+        """Wait for the sandbox's teardown of an isolated item, then tear wider scopes down."""
+        run = item.stash.get(_RUN, None)
+        if run is not None:
+            report = run.phase("teardown")
+            run.finish()
+            # Plain items before this one may have left wider scopes set up here.
+            item.session._setupstate.teardown_exact(nextitem)
+            self._tear_templates_down(report, nextitem)
+            raise RemotePhase(report, run.exception_of("teardown"))
+        result = yield
+        if self._pool is not None:
+            self._pool.check_torn_down(nextitem)
+        return result
+
+    def _tear_templates_down(
+        self, report: pytest.TestReport, nextitem: pytest.Item | None
+    ) -> None:
+        assert self._pool is not None
+        for torn_down in self._pool.tear_down_to(nextitem):
+            torn_down.merge_into(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> pytest.TestReport | None:
+        """Return the report that came from the sandbox."""
+        if call.excinfo is None or not isinstance(call.excinfo.value, RemotePhase):
+            return None
+        phase = call.excinfo.value
+        call.excinfo = phase.excinfo()
+        return phase.report
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """End the sandboxes: in order, or at once if the session was interrupted."""
+        if self._pool is None:
+            return
+        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            self._pool.kill()
+        else:
+            self._pool.finish()
+
+    def pytest_unconfigure(self) -> None:
+        """Leave nothing behind, however the session ended."""
+        if self._pool is not None:
+            self._pool.kill()
+
+
+class RemotePhase(BaseException):
+    """Raised in a phase's hook to keep it from running here: it ran in the sandbox."""
+
+    def __init__(self, report: pytest.TestReport, error: BaseException | None) -> None:
+        super().__init__("this phase ran in a sandbox")
+        self.report = report
+        self._error = error
+
+    def excinfo(self) -> pytest.ExceptionInfo[BaseException] | None:
+        """Return what ended the phase in there, as pytest wants it."""
+        if self._error is None or self._error.__traceback__ is None:
+            return None
+        return pytest.ExceptionInfo.from_exception(self._error)

@@ -1,0 +1,119 @@
+"""Forking a test into a fresh container."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import socket
+import warnings
+from typing import Any
+
+from _pytest.outcomes import Exit
+
+from ..runtime import privileges
+from ..runtime import syscalls as sys
+from ..runtime.channel import END_HOLDER, HOLDER, HOLDER_ENDED, WANT_HOLDER, Channel
+from ..runtime.errors import NsisolateError
+from ..runtime.plan import Capabilities, Process, User
+from ..wire import frames
+from ..wire.data import dump
+
+
+class Cloned(Exit):
+    """Raised in the template where its clone goes on, to leave the item's protocol.
+
+    It derives from pytest's Exit because that is what passes through the protocol's phases.
+    """
+
+
+class CloneFailed(Exit):
+    """Raised in the template where no clone could be made; its text says why."""
+
+
+class Cloner:
+    """Makes clones of this process, one at a time."""
+
+    def __init__(
+        self, factory: Channel, host: socket.socket, start: dict[str, Any], stacks: int
+    ) -> None:
+        self._factory = factory
+        self._host = host
+        self._stacks = stacks
+        self._process = _process(start["process"])
+        self._flags = start["namespaces"]
+        self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self._host_environment: dict[str, str] = dict(start["environ"])
+        self._holder = ""
+        self._pid = 0
+        self.is_clone = False
+
+    def apply_environment(self, order: dict[str, Any]) -> None:
+        """Follow the host: what changed in its environment and its working directory since last time.
+
+        What fixtures of wider scopes changed in here stays.
+        """
+        now: dict[str, str] = order["environ"]
+        for name in self._host_environment.keys() - now.keys():
+            os.environ.pop(name, None)
+        for name, value in now.items():
+            if self._host_environment.get(name) != value:
+                os.environ[name] = value
+        self._host_environment = now
+
+    def clone(self, order: dict[str, Any], results: socket.socket) -> None:
+        """Fork into a fresh container. Returns in the clone; raises Cloned in the template."""
+        try:
+            self._factory.send(WANT_HOLDER)
+            _kind, (self._holder,), pidfd = self._factory.receive(HOLDER)
+        except NsisolateError as error:
+            raise CloneFailed(f"the sandbox could not be made: {error}") from error
+        assert pidfd is not None, "HOLDER brings a pidfd"
+        sys.setns(pidfd, sys.CLONE_NEWPID)
+        with warnings.catch_warnings():
+            # Threads of session fixtures stay behind; that is what "cloned" means.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            self.is_clone = True
+            self._enter(pidfd, order)
+            return
+        sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
+        os.close(pidfd)
+        self._pid = pid
+        results.close()
+        frames.send(self._host, frames.CLONED, dump({"holder": self._holder, "pid": pid}))
+        raise Cloned("cloned")
+
+    def _enter(self, pidfd: int, order: dict[str, Any]) -> None:
+        sys.setns(pidfd, self._flags)
+        os.close(pidfd)
+        os.close(self._own_pid_namespace)
+        # Nothing that leads to the template, the factory or the host may stay open in a test.
+        self._factory.close()
+        self._host.close()
+        os.setsid()
+        privileges.become(self._process)
+        os.chdir(order["cwd"])
+        os.environ.update(order["env"])
+        faulthandler.enable(file=self._stacks, all_threads=True)
+
+    def attend(self) -> dict[str, Any]:
+        """Wait for the clone's end, let the container be removed, and return how it ended."""
+        _pid, status = os.waitpid(self._pid, 0)
+        self._factory.send(END_HOLDER, self._holder)
+        self._factory.receive(HOLDER_ENDED)
+        return {"status": status}
+
+
+def _process(data: dict[str, Any]) -> Process:
+    """Return the process whose privileges a clone has."""
+    return Process(
+        args=("test",),
+        user=User(
+            uid=data["uid"], gid=data["gid"], additional_gids=tuple(data["additional_gids"])
+        ),
+        capabilities=Capabilities(**{name: tuple(data["capabilities"]) for name in _SETS}),
+    )
+
+
+_SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")

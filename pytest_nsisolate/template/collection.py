@@ -1,0 +1,95 @@
+"""Collecting test files when they are first needed, and finding the item that the host means."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import cloudpickle
+import pytest
+
+from ..wire.functions import fingerprint
+
+
+class Collection:
+    """The items collected so far, by node id."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session = session
+        self._items: dict[str, pytest.Item] = {}
+        self._paths: set[str] = set()
+        self._collectors: dict[tuple[str, str], pytest.Collector] = {}
+
+    def find(self, order: dict[str, Any]) -> pytest.Item | str:
+        """Return the item that *order* names, or a sentence that says why there is none.
+
+        The host decides what runs: if our own item has another function than the host's, or if there is
+        none, the item is made from the function that was shipped.
+        """
+        nodeid = order["nodeid"]
+        if order["path"] not in self._paths:
+            self._collect(order["path"])
+        own = self._items.get(nodeid)
+        if own is not None and order["fingerprint"] in (None, _fingerprint_of(own)):
+            return own
+        if order["function"] is None:
+            return (
+                f"the sandbox collected no item {nodeid!r}, and it cannot be shipped: "
+                f"{order['function_problem']}"
+            )
+        made = self._from_shipped(order)
+        if isinstance(made, pytest.Item):
+            self._items[nodeid] = made
+        return made
+
+    def _collect(self, path: str) -> None:
+        self._paths.add(path)
+        try:
+            items = self._session.perform_collect([path], genitems=True)
+        except pytest.UsageError:
+            items = []
+        for item in items:
+            self._reuse_collectors(item)
+            self._items.setdefault(item.nodeid, item)
+
+    def _reuse_collectors(self, item: pytest.Item) -> None:
+        # Every perform_collect makes nodes of its own for the directories on the way; pytest's set-up
+        # state knows nodes by identity, so those that we have seen before take their place.
+        node: Any = item
+        while node.parent is not None:
+            parent = node.parent
+            key = (type(parent).__name__, parent.nodeid)
+            known = self._collectors.setdefault(key, parent)
+            if known is not parent:
+                node.parent = known
+                return
+            node = parent
+
+    def _from_shipped(self, order: dict[str, Any]) -> pytest.Item | str:
+        parent = self._parent_of(order)
+        if parent is None:
+            return f"the sandbox collected no parent for the item {order['nodeid']!r}"
+        function, callspec = cloudpickle.loads(order["function"])
+        if isinstance(parent, pytest.Class) and isinstance(function, types.FunctionType):
+            setattr(parent.obj, order["originalname"], function)
+        item = pytest.Function.from_parent(
+            parent,
+            name=order["name"],
+            callspec=callspec,
+            callobj=function if not isinstance(parent, pytest.Class) else pytest.Function,
+            originalname=order["originalname"],
+        )
+        for mark in order["marks"]:
+            item.add_marker(getattr(pytest.mark, mark[0])(*mark[1], **mark[2]))
+        return item
+
+    def _parent_of(self, order: dict[str, Any]) -> Any:
+        wanted = order["chain"][-2]
+        for key, collector in self._collectors.items():
+            if list(key) == list(wanted):
+                return collector
+        return None
+
+
+def _fingerprint_of(item: pytest.Item) -> str | None:
+    return fingerprint(getattr(item, "obj", None))

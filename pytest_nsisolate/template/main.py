@@ -1,0 +1,113 @@
+"""The template's entry point: connect, make a Config as the host's, serve."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pickle
+import signal
+import socket
+import sys
+from typing import Any, NoReturn
+
+from ..runtime.channel import Channel
+from ..wire import frames
+
+#: The signal at which every thread's stack is written to the stacks file.
+STACKS_SIGNAL = int(signal.SIGRTMAX) - 1
+
+
+def main() -> NoReturn:
+    """Serve the host behind the two descriptors in ``sys.argv``."""
+    host = socket.socket(fileno=int(sys.argv[1]))
+    factory = Channel.from_fd(int(sys.argv[2]))
+    for fd in (host.fileno(), factory.fileno()):
+        os.set_inheritable(fd, False)
+    sys.argv[:] = [sys.argv[0]]
+    code = 1
+    try:
+        reader = frames.FrameReader(host)
+        _kind, payload = reader.receive()
+        out, err, stacks = reader.take_fds()
+        faulthandler.register(STACKS_SIGNAL, file=stacks, all_threads=True)
+        _serve(pickle.loads(payload), host, reader, factory, (out, err, stacks))
+        code = 0
+    except BaseException as error:
+        _report(error, host)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _serve(
+    start: dict[str, Any],
+    host: socket.socket,
+    reader: frames.FrameReader,
+    factory: Channel,
+    files: tuple[int, int, int],
+) -> None:
+    import _pytest.config
+
+    from .session import TemplatePlugin
+
+    _disable_in_template(start["option"])
+    config = _pytest.config.Config.fromdictargs(start["option"], start["args"])
+    plugin = TemplatePlugin(config, start, host, reader, factory, files)
+    config.pluginmanager.register(plugin, "nsisolate-template")
+    config.hook.pytest_cmdline_main(config=config)
+
+
+#: Options of the host that would make the template select, report, or isolate by itself.
+_NEUTRAL = {
+    "nsisolate": "off",
+    "nsisolate_all": False,
+    "keyword": "",
+    "markexpr": "",
+    "deselect": None,
+    "lf": False,
+    "failedfirst": False,
+    "newfirst": False,
+    "stepwise": False,
+    "stepwise_skip": False,
+    "stepwise_reset": False,
+    "cacheclear": False,
+    "cacheshow": None,
+    "xmlpath": None,
+    "report_log": None,
+    "htmlpath": None,
+    "json_report": False,
+    "pastebin": None,
+    "log_file": None,
+    "usepdb": False,
+    "trace": False,
+    "maxfail": 0,
+    "collectonly": False,
+    "continue_on_collection_errors": True,
+    "looponfail": False,
+    "distload": False,
+    "dist": "no",
+    "numprocesses": None,
+    "maxprocesses": None,
+    "tx": [],
+    "rsyncdir": [],
+    "basetemp": None,
+}
+
+
+def _disable_in_template(option: dict[str, Any]) -> None:
+    for name, value in _NEUTRAL.items():
+        if name in option:
+            option[name] = value
+    option["plugins"] = [*option.get("plugins", []), "no:terminal", "no:nsisolate"]
+
+
+def _report(error: BaseException, host: socket.socket) -> None:
+    import traceback
+
+    from ..wire.data import dump
+
+    try:
+        frames.send(host, frames.FAILED, dump("".join(traceback.format_exception(error))))
+    except Exception:
+        traceback.print_exception(error)

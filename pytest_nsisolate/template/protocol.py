@@ -1,0 +1,205 @@
+"""Running one item: its wider scopes here, the rest in a clone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import pytest
+from _pytest.outcomes import OutcomeException
+from _pytest.scope import Scope
+
+from .clone import Cloned, CloneFailed, Cloner
+from .reporting import Reporter
+
+_TEST_OUTCOME = (OutcomeException, Exception)
+
+
+class ItemRunner:
+    """Runs the protocol of one item up to the boundary of function scope, and there clones."""
+
+    def __init__(
+        self,
+        item: pytest.Item,
+        order: dict[str, Any],
+        cloner: Cloner,
+        reporter: Reporter,
+        results: socket.socket,
+    ) -> None:
+        self._item = item
+        self._order = order
+        self._cloner = cloner
+        self._reporter = reporter
+        self._results = results
+        self._state: Any = item.session._setupstate
+
+    def run(self) -> dict[str, Any]:
+        """Run the item; return how its clone ended. In the clone this does not return."""
+        self._reset()
+        self._cloner.apply_environment(self._order)
+        self._state.setup = self._set_up_and_clone
+        try:
+            _inner_protocol(self._item)(item=self._item, nextitem=None)
+        except Cloned:
+            # We are the template: the clone is at work, or has even ended.
+            return self._cloner.attend()
+        except CloneFailed as error:
+            return {"status": 0, "problem": str(error)}
+        except BaseException as error:
+            if self._cloner.is_clone:
+                self._leave_clone(error)
+            raise
+        finally:
+            if not self._cloner.is_clone:
+                self._forget()
+        return self._leave_clone(None)
+
+    def _reset(self) -> None:
+        # The item may have been run before: a rerun, or the same item twice.
+        initrequest = getattr(self._item, "_initrequest", None)
+        if initrequest is not None:
+            initrequest()
+        self._item._report_sections.clear()
+
+    def _forget(self) -> None:
+        del self._state.setup
+        # Popped, not torn down: what there is to tear down of it is in the clone.
+        self._state.stack.pop(self._item, None)
+        self._results.close()
+
+    def _set_up_and_clone(self, item: pytest.Item) -> None:
+        """Stand in for ``SetupState.setup``: what it does up to the item happens in the template.
+
+        An error in there is kept by pytest where it belongs, and raised again in the clone, which
+        reports it.
+        """
+        set_up = type(self._state).setup
+        try:
+            set_up(self._state, item.parent)
+            _set_up_wider_fixtures(item, self._order)
+        except _TEST_OUTCOME:
+            pass
+        self._cloner.clone(self._order, self._results)
+        # From here on we are the clone.
+        del self._state.setup
+        self._reporter.report_to(self._results)
+        boundary = ScopeBoundary(self._state, item)
+        self._state.teardown_exact = boundary.tear_down
+        set_up(self._state, item)
+
+    def _leave_clone(self, error: BaseException | None) -> NoReturn:
+        try:
+            if isinstance(error, pytest.exit.Exception | KeyboardInterrupt | SystemExit):
+                self._reporter.stop(error)
+            elif error is not None:
+                traceback.print_exception(error)
+                os._exit(70)
+            self._reporter.done()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(0)
+
+
+class ScopeBoundary:
+    """In a clone, teardown ends at function scope; the template tears down the rest.
+
+    Fixtures of wider scopes that were set up only in here, by ``getfixturevalue`` in a test, are torn down
+    here as well: nobody else knows of them.
+    """
+
+    def __init__(self, state: Any, item: pytest.Item) -> None:
+        self._state = state
+        self._item = item
+        self._known = {node: len(entry[0]) for node, entry in state.stack.items()}
+
+    def tear_down(self, _nextitem: object) -> None:
+        """Stand in for ``SetupState.teardown_exact``."""
+        errors: list[BaseException] = []
+        try:
+            chain = _Chain(list(self._known))
+            type(self._state).teardown_exact(self._state, chain)
+        except _TEST_OUTCOME as error:
+            errors.append(error)
+        for node in reversed(list(self._state.stack)):
+            finalizers = self._state.stack[node][0]
+            while len(finalizers) > self._known.get(node, 0):
+                try:
+                    finalizers.pop()()
+                except _TEST_OUTCOME as error:
+                    errors.append(error)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise BaseExceptionGroup("errors during test teardown", errors[::-1])
+
+
+class _Chain:
+    """Stands in for the next item where only its chain of nodes is asked for."""
+
+    def __init__(self, nodes: list[Any]) -> None:
+        self._nodes = nodes
+
+    def listchain(self) -> list[Any]:
+        return self._nodes
+
+
+def _inner_protocol(item: pytest.Item) -> Any:
+    """Return the protocol hook without what replaces it: reruns are the host's, each in a new sandbox."""
+    manager = item.config.pluginmanager
+    caller = item.ihook.pytest_runtest_protocol
+    replacing = [
+        impl.plugin
+        for impl in caller.get_hookimpls()
+        if not (impl.hookwrapper or impl.wrapper) and impl.plugin_name != "runner"
+    ]
+    return manager.subset_hook_caller("pytest_runtest_protocol", remove_plugins=replacing)
+
+
+def _set_up_wider_fixtures(item: pytest.Item, order: dict[str, Any]) -> None:
+    request: Any = getattr(item, "_request", None)
+    if request is None:
+        return
+    for name in getattr(item, "fixturenames", ()):
+        if name not in getattr(item, "funcargs", {}) and _is_wider(item, request, name):
+            request.getfixturevalue(name)
+
+
+def _is_wider(item: pytest.Item, request: Any, name: str) -> bool:
+    definitions = request._arg2fixturedefs.get(name)
+    if not definitions:
+        return False
+    callspec: Any = getattr(item, "callspec", None)
+    scope: Scope = definitions[-1]._scope
+    if callspec is not None and name in getattr(callspec, "_arg2scope", {}):
+        scope = callspec._arg2scope[name]
+    return scope > Scope.Function
+
+
+def tear_down_to(
+    session: pytest.Session, chain: list[list[str]], last: pytest.Item | None
+) -> dict[str, Any]:
+    """Tear down what an item with the *chain* of (class, node id) does not need.
+
+    Return the report of *last*, the item that ran last, if that failed.
+    """
+    state: Any = session._setupstate
+    kept: list[Any] = []
+    for node, wanted in zip(state.stack, chain, strict=False):
+        if [type(node).__name__, node.nodeid] != list(wanted):
+            break
+        kept.append(node)
+    if last is None or len(kept) == len(state.stack):
+        return {"report": None}
+    nextitem = _Chain(kept) if kept else None
+    call = pytest.CallInfo.from_call(
+        lambda: type(state).teardown_exact(state, nextitem), when="teardown"
+    )
+    if call.excinfo is None:
+        return {"report": None}
+    report = pytest.TestReport.from_item_and_call(last, call)
+    hook = session.config.hook
+    return {"report": hook.pytest_report_to_serializable(config=session.config, report=report)}

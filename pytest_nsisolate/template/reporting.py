@@ -1,0 +1,97 @@
+"""Reports, warnings and the end of a test, sent to the host as data."""
+
+from __future__ import annotations
+
+import socket
+import warnings
+from typing import Any
+
+import pytest
+
+from ..wire import frames
+from ..wire.data import dump
+from ..wire.exceptions import to_data
+
+#: How much of one captured section a report carries.
+SECTION_LIMIT = 8 * 1024 * 1024
+
+
+class Reporter:
+    """A plugin that, in a clone, sends what pytest reports to the host."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._results: socket.socket | None = None
+        self._excinfo: dict[str, Any] | None = None
+
+    def report_to(self, results: socket.socket) -> None:
+        """Send reports to *results* from here on."""
+        self._results = results
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Any:
+        """Remember the phase's exception."""
+        self._excinfo = None if call.excinfo is None else to_data(call.excinfo.value)
+        return (yield)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Send a phase's report, or one that was logged during a phase (a subtest's)."""
+        if self._results is None:
+            return
+        is_phase = type(report) is pytest.TestReport
+        report.sections = [(name, _limited(text)) for name, text in report.sections]
+        data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+        message = {"report": data, "exception": self._excinfo if is_phase else None}
+        kind = frames.REPORT if is_phase else frames.LOG_REPORT
+        frames.send(self._results, kind, dump(message))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_warning_recorded(
+        self,
+        warning_message: warnings.WarningMessage,
+        when: str,
+        nodeid: str,
+        location: tuple[str, int, str] | None,
+    ) -> None:
+        """Send a warning."""
+        if self._results is None:
+            return
+        category = warning_message.category
+        data = {
+            "text": str(warning_message.message),
+            "module": category.__module__,
+            "name": category.__qualname__,
+            "filename": warning_message.filename,
+            "lineno": warning_message.lineno,
+            "when": when,
+            "nodeid": nodeid,
+            "location": location,
+        }
+        frames.send(self._results, frames.WARNING, dump(data))
+
+    def stop(self, error: BaseException) -> None:
+        """Send that the whole session is to stop."""
+        assert self._results is not None
+        data = {
+            "kind": type(error).__name__,
+            "text": str(error),
+            "returncode": getattr(error, "returncode", None),
+        }
+        frames.send(self._results, frames.STOP, dump(data))
+
+    def done(self) -> None:
+        """Send that everything was sent."""
+        assert self._results is not None
+        frames.send(self._results, frames.DONE)
+
+
+def _limited(text: str) -> str:
+    if len(text) <= SECTION_LIMIT:
+        return text
+    left_out = len(text) - SECTION_LIMIT
+    half = SECTION_LIMIT // 2
+    return (
+        f"{text[:half]}\n[... {left_out} characters left out by pytest-nsisolate ...]\n"
+        f"{text[-half:]}"
+    )

@@ -1,0 +1,103 @@
+"""The template's session: it waits for the host's orders instead of running its items."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pytest
+
+from ..runtime.channel import Channel
+from ..wire import frames
+from ..wire.data import dump
+from .capture import SharedCapture
+from .clone import Cloner
+from .collection import Collection
+from .protocol import ItemRunner, tear_down_to
+from .reporting import Reporter
+
+
+class TemplatePlugin:
+    """Replaces collection and the run loop of the template's pytest."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        start: dict[str, Any],
+        host: socket.socket,
+        reader: frames.FrameReader,
+        factory: Channel,
+        files: tuple[int, int, int],
+    ) -> None:
+        self._config = config
+        self._start = start
+        self._host = host
+        self._reader = reader
+        self._reporter = Reporter(config)
+        self._cloner = Cloner(factory, host, start, files[2])
+        self._files = files
+        self._capture: SharedCapture | None = None
+        self._collection: Collection | None = None
+        self._last: pytest.Item | None = None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Share the host's temporary directory, and report what tests report."""
+        factory = getattr(config, "_tmp_path_factory", None)
+        if factory is not None:
+            # Given, so that this session does not clean it up; ready, so that it does not empty it.
+            factory._given_basetemp = factory._basetemp = Path(self._start["basetemp"])
+        config.pluginmanager.register(self._reporter, "nsisolate-reporter")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> bool:
+        """Collect nothing: files are collected when the host first names them."""
+        self._collection = Collection(session)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Obey the host until it says FINISH."""
+        session.testscollected = 1  # or the session would end as "no tests collected"
+        self._capture = SharedCapture(session.config, self._files)
+        frames.send(self._host, frames.READY)
+        while True:
+            kind, payload = self._reader.receive()
+            if kind == frames.RUN:
+                self._run(session, cloudpickle.loads(payload))
+            elif kind == frames.TEAR_DOWN:
+                self._tear_down(session, cloudpickle.loads(payload))
+            elif kind == frames.FINISH:
+                break
+        report = tear_down_to(session, [], self._last)
+        frames.send(self._host, frames.TORN_DOWN, dump(self._with_output(report)))
+        return True
+
+    def _run(self, session: pytest.Session, order: dict[str, Any]) -> None:
+        results = socket.socket(fileno=self._reader.take_fds()[0])
+        assert self._collection is not None and self._capture is not None
+        item = self._collection.find(order)
+        if isinstance(item, str):
+            frames.send(self._host, frames.ENDED, dump({"status": 0, "problem": item}))
+            results.close()
+            return
+        self._last = item
+        self._capture.start()
+        frames.send(self._host, frames.SETTING_UP, dump({"pid": os.getpid()}))
+        runner = ItemRunner(item, order, self._cloner, self._reporter, results)
+        ended = runner.run()
+        frames.send(self._host, frames.ENDED, dump(ended))
+
+    def _tear_down(self, session: pytest.Session, order: dict[str, Any]) -> None:
+        assert self._capture is not None
+        self._capture.start()
+        report = tear_down_to(session, order["chain"], self._last)
+        frames.send(self._host, frames.TORN_DOWN, dump(self._with_output(report)))
+
+    def _with_output(self, report: dict[str, Any]) -> dict[str, Any]:
+        assert self._capture is not None
+        out, err = self._capture.stop()
+        return {**report, "out": out, "err": err}

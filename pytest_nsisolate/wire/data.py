@@ -1,0 +1,81 @@
+"""JSON that keeps tuples, bytes and non-string keys, and says so when a value is something else.
+
+Reports are made of plain data, but a skip's ``longrepr`` has to come back as a tuple, and users record what
+they like as properties.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+_TAG = "__nsisolate__"
+
+
+class MalformedData(ValueError):
+    """Bytes that are not what :func:`dump` makes."""
+
+
+def dump(value: object) -> bytes:
+    """Return *value* as bytes. What is not plain data is replaced by its ``str``."""
+    return json.dumps(_to_json(value), separators=(",", ":")).encode("ascii")
+
+
+def load(raw: bytes) -> Any:
+    """Return what was dumped. Raises MalformedData."""
+    try:
+        return _from_json(json.loads(raw))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MalformedData(f"not a message: {error}") from None
+
+
+def _to_json(value: object) -> object:
+    kind = type(value)
+    if value is None or kind in (bool, int, float, str):
+        return value
+    if kind is list:
+        return [_to_json(item) for item in value]  # type: ignore[attr-defined]
+    if kind is dict and all(type(key) is str for key in value):  # type: ignore[attr-defined]
+        return {key: _to_json(item) for key, item in value.items()}  # type: ignore[attr-defined]
+    return _tagged(value)
+
+
+def _tagged(value: object) -> object:
+    if isinstance(value, tuple):
+        return {_TAG: "tuple", "items": [_to_json(item) for item in value]}
+    if isinstance(value, dict):
+        pairs = [[_to_json(key), _to_json(item)] for key, item in value.items()]
+        return {_TAG: "dict", "items": pairs}
+    if isinstance(value, bytes):
+        return {_TAG: "bytes", "text": base64.b64encode(value).decode("ascii")}
+    if isinstance(value, list):
+        return [_to_json(item) for item in value]
+    for plain in (bool, int, float, str):
+        if isinstance(value, plain):
+            return plain(value)
+    return _describe(value)
+
+
+def _describe(value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:
+        return f"<{type(value).__name__} whose str() raises {type(error).__name__}>"
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from_json(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    tag = value.get(_TAG)
+    if tag is None:
+        return {key: _from_json(item) for key, item in value.items()}
+    if tag == "tuple":
+        return tuple(_from_json(item) for item in value["items"])
+    if tag == "bytes":
+        return base64.b64decode(value["text"], validate=True)
+    if tag == "dict":
+        return {_from_json(key): _from_json(item) for key, item in value["items"]}
+    raise MalformedData(f"an unknown tag {tag!r}")

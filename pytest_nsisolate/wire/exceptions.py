@@ -1,0 +1,121 @@
+"""Exceptions as data, and back without running any of their code.
+
+Tracebacks cross as tblib's dictionaries. On the host an exception's class is looked up among what is
+imported there already; if it is a plain exception class, an instance is made by ``__new__`` alone. Everything
+else becomes a stand-in that has the name and the text.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any
+
+import tblib
+
+from .data import MalformedData
+
+_DEPTH = 50
+
+
+class RemoteException(Exception):
+    """Stands in for an exception whose class the host does not have, or could not rebuild."""
+
+
+def to_data(error: BaseException, depth: int = 0) -> dict[str, object]:
+    """Return *error*, with its notes, cause, context and group members, as plain data."""
+    cls = type(error)
+    data: dict[str, object] = {
+        "module": cls.__module__,
+        "name": cls.__qualname__,
+        "text": _text(error),
+        "args": _plain_args(error),
+        "notes": [str(note) for note in getattr(error, "__notes__", ())],
+        "traceback": _traceback(error),
+        "suppress": bool(error.__suppress_context__),
+    }
+    if depth < _DEPTH:
+        for key, other in (("cause", error.__cause__), ("context", error.__context__)):
+            if other is not None:
+                data[key] = to_data(other, depth + 1)
+        if isinstance(error, BaseExceptionGroup):
+            data["members"] = [to_data(member, depth + 1) for member in error.exceptions]
+            data["message"] = error.message
+    return data
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception_only(error)).strip()
+    except Exception as failure:
+        return f"{type(error).__name__} (its str() raises {type(failure).__name__})"
+
+
+def _plain_args(error: BaseException) -> list[object] | None:
+    plain = (type(None), bool, int, float, str, bytes)
+    if all(type(arg) in plain for arg in error.args):
+        return list(error.args)
+    return None
+
+
+def _traceback(error: BaseException) -> dict[str, Any] | None:
+    if error.__traceback__ is None:
+        return None
+    result: dict[str, Any] = tblib.Traceback(error.__traceback__).to_dict()
+    return result
+
+
+def from_data(data: Any) -> BaseException:
+    """Return the exception that *data* describes. Raises MalformedData."""
+    try:
+        return _rebuild(data)
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise MalformedData(f"not an exception: {error}") from None
+
+
+def _rebuild(data: dict[str, Any]) -> BaseException:
+    error = _instance(data)
+    for note in data["notes"]:
+        error.add_note(str(note))
+    if data.get("traceback"):
+        error.__traceback__ = tblib.Traceback.from_dict(data["traceback"]).as_traceback()
+    if data.get("cause"):
+        error.__cause__ = _rebuild(data["cause"])
+    if data.get("context"):
+        error.__context__ = _rebuild(data["context"])
+    error.__suppress_context__ = bool(data["suppress"])
+    return error
+
+
+def _instance(data: dict[str, Any]) -> BaseException:
+    cls = _find_class(str(data["module"]), str(data["name"]))
+    if "members" in data:
+        members = [_rebuild(member) for member in data["members"]]
+        if cls in (BaseExceptionGroup, ExceptionGroup) and members:
+            return BaseExceptionGroup(str(data["message"]), members)
+        return RemoteException(str(data["text"]))
+    args = data["args"]
+    if cls is None or args is None:
+        return RemoteException(str(data["text"]))
+    # __new__ of a built-in exception stores the arguments and runs nothing of the user's.
+    error = BaseException.__new__(cls)
+    error.args = tuple(args)
+    return error
+
+
+def _find_class(module: str, qualname: str) -> type[BaseException] | None:
+    found: object = sys.modules.get(module)
+    for name in qualname.split("."):
+        # Through __dict__, so that neither a module's __getattr__ nor a descriptor is run.
+        found = getattr(found, "__dict__", {}).get(name)
+    if not (isinstance(found, type) and issubclass(found, BaseException)):
+        return None
+    # Only layouts that BaseException.__new__ can fill: an OSError, say, has one of its own.
+    return found if found.__basicsize__ == Exception.__basicsize__ or _adds_dict(found) else None
+
+
+def _adds_dict(cls: type[BaseException]) -> bool:
+    return all(
+        base.__new__ in (BaseException.__new__, Exception.__new__) or base is object
+        for base in cls.__mro__
+    )

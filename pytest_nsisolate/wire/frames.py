@@ -1,0 +1,125 @@
+"""Frames on a stream socket: a kind byte, a 32-bit length, a payload; descriptors may come along.
+
+::
+
+    host                              template                         test
+      │ ─── START + capture files ──────> │
+      │ <──────────────────── READY ───── │ (or FAILED)
+      │ ─── RUN + result socket ────────> │ collects, sets up wider scopes
+      │ <──────────────── SETTING_UP ──── │ clones itself into a holder ─────> │
+      │ <───────────────────── CLONED ─── │                                    │
+      │ <──────────────────────────────── REPORT, LOG_REPORT, WARNING, ... ─── │
+      │ <───────────────────────────────────────────────────────────── DONE ── │
+      │ <────────────────────── ENDED ─── │ the container is gone
+      │ ─── TEAR_DOWN ──────────────────> │ wider scopes that the next item does not need
+      │ <────────────────── TORN_DOWN ─── │
+      │ ─── FINISH ─────────────────────> │ finishes its session
+"""
+
+from __future__ import annotations
+
+import array
+import socket
+
+from ..runtime.errors import ChannelError
+
+# host to template: cloudpickle
+START = 1
+RUN = 2
+TEAR_DOWN = 3
+FINISH = 4
+# template to host: data
+READY = 16
+FAILED = 17
+SETTING_UP = 18
+CLONED = 19
+ENDED = 20
+TORN_DOWN = 21
+FINISHED = 22
+# test to host: data
+REPORT = 32
+LOG_REPORT = 33
+WARNING = 34
+STOP = 35
+DONE = 36
+
+_HEADER = 5
+#: A report with its output; what a hostile test could make the host hold at a time.
+LIMIT = 256 * 1024 * 1024
+_CHUNK = 256 * 1024
+_MAX_FDS = 8
+
+
+def send(sock: socket.socket, kind: int, payload: bytes = b"", fds: tuple[int, ...] = ()) -> None:
+    """Send one frame. Raises ChannelError if the other side is gone."""
+    if len(payload) > LIMIT:
+        raise ChannelError(f"a message of {len(payload)} bytes is over the limit of {LIMIT}")
+    frame = bytes((kind,)) + len(payload).to_bytes(4, "big") + payload
+    try:
+        if fds:
+            sent = socket.send_fds(sock, [frame], list(fds))
+            frame = frame[sent:]
+        sock.sendall(frame)
+    except OSError as error:
+        raise ChannelError(f"the other side is gone ({error.strerror})") from error
+
+
+class FrameReader:
+    """Reads frames from a stream socket. ``take`` never blocks; ``fill`` reads what is there."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._buffer = bytearray()
+        self._fds: list[int] = []
+        self.at_end = False
+
+    def fileno(self) -> int:
+        """Return the socket's fd, for polling."""
+        return self._socket.fileno()
+
+    def fill(self) -> None:
+        """Read once; sets *at_end* at the end of the stream."""
+        space = socket.CMSG_SPACE(_MAX_FDS * array.array("i").itemsize)
+        try:
+            data, ancillary, _flags, _address = self._socket.recvmsg(
+                _CHUNK, space, socket.MSG_CMSG_CLOEXEC
+            )
+        except ConnectionResetError:
+            data, ancillary = b"", []
+        for level, kind, raw in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                fds = array.array("i")
+                fds.frombytes(raw[: len(raw) - len(raw) % fds.itemsize])
+                self._fds += fds
+        if not data:
+            self.at_end = True
+        self._buffer += data
+
+    def take(self) -> tuple[int, bytes] | None:
+        """Return the next whole frame, or None. Raises ChannelError for one that is too long."""
+        if len(self._buffer) < _HEADER:
+            return None
+        length = int.from_bytes(self._buffer[1:_HEADER], "big")
+        if length > LIMIT:
+            raise ChannelError(f"a message of {length} bytes is over the limit of {LIMIT}")
+        if len(self._buffer) < _HEADER + length:
+            return None
+        kind = self._buffer[0]
+        payload = bytes(self._buffer[_HEADER : _HEADER + length])
+        del self._buffer[: _HEADER + length]
+        return kind, payload
+
+    def take_fds(self) -> list[int]:
+        """Return the descriptors that came so far; they are the caller's now."""
+        fds, self._fds = self._fds, []
+        return fds
+
+    def receive(self) -> tuple[int, bytes]:
+        """Wait for a frame. Raises ChannelError at the end of the stream."""
+        while True:
+            frame = self.take()
+            if frame is not None:
+                return frame
+            if self.at_end:
+                raise ChannelError("the other side is gone")
+            self.fill()
