@@ -1,0 +1,274 @@
+"""Runs other projects' own suites, plainly and with --nsisolate-all, and prints each difference.
+
+    python tests/suites/compare.py [--user [UID]] [--wheel FILE] [--keep DIR] [PROJECT ...]
+
+The projects are those of PROJECTS below, from their source distributions on PyPI, unmodified. Exit code 0
+if every test had the same reports in both runs, in the same order, 1 if not. Standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent.parent
+ORDINARY_UID = 65534
+TIMEOUT = 1800
+
+Reports = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project on PyPI, by version, and what its suite needs besides pytest."""
+
+    name: str
+    version: str
+    requires: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+
+
+PROJECTS = (
+    Project(
+        "structlog",
+        "26.1.0",
+        (
+            "pytest-asyncio",
+            "pytest-randomly",
+            "rich",
+            "simplejson",
+            "time-machine>=2.14.1",
+            "twisted",
+        ),
+        ("-p", "randomly", "--randomly-seed=20"),
+    ),
+    Project("marshmallow", "4.4.0", ("simplejson",)),
+    Project("more-itertools", "11.2.1"),
+)
+
+
+class ComparisonError(Exception):
+    """A step before the comparison itself failed."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a suite gave."""
+
+    seconds: float
+    exit_code: int
+    reports: Reports
+    output: str
+
+    def __str__(self) -> str:
+        """Count the reports by outcome."""
+        words = (line.partition(" | ")[0] for lines in self.reports.values() for line in lines)
+        counted = ", ".join(f"{number} {word}" for word, number in sorted(Counter(words).items()))
+        return f"{self.seconds:6.1f} s, exit code {self.exit_code}: {counted}"
+
+
+def main() -> int:
+    """Compare; return the exit code."""
+    given = _arguments()
+    if given.user is not None and os.geteuid() == 0:
+        return _again_as(given)
+    chosen = [p for p in PROJECTS if not given.projects or p.name in given.projects]
+    work = Path(given.keep or tempfile.mkdtemp(prefix="nsisolate-suites-", dir="/var/tmp"))
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        wheel = given.wheel or build_wheel(work)
+        different = [p.name for p in chosen if not _is_same(p, work / p.name, wheel, given.python)]
+    finally:
+        if given.keep is None:
+            shutil.rmtree(work)
+    print(f"{len(chosen) - len(different)} suites the same, {len(different)} different")
+    return 1 if different else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("projects", nargs="*", metavar="PROJECT")
+    parser.add_argument(
+        "--user",
+        nargs="?",
+        type=int,
+        const=ORDINARY_UID,
+        metavar="UID",
+        help="as this user, if root",
+    )
+    parser.add_argument(
+        "--wheel", type=Path, help="of pytest-nsisolate (default: build the checkout)"
+    )
+    parser.add_argument("--python", default="/usr/bin/python3", help="for the virtual environments")
+    parser.add_argument("--keep", type=Path, help="work in this directory, and keep it")
+    given = parser.parse_args()
+    unknown = set(given.projects) - {project.name for project in PROJECTS}
+    if unknown:
+        parser.error(f"not in PROJECTS: {', '.join(sorted(unknown))}")
+    return given
+
+
+def _again_as(given: argparse.Namespace) -> int:
+    """Run this script again as an ordinary user, from copies that the user can read."""
+    with tempfile.TemporaryDirectory(prefix="nsisolate-suites-", dir="/var/tmp") as directory:
+        base = Path(directory)
+        wheel = base / (given.wheel or build_wheel(base)).name
+        if given.wheel:
+            shutil.copy(given.wheel, wheel)
+        shutil.copytree(HERE, base / "suites", ignore=shutil.ignore_patterns("__pycache__"))
+        (base / "home").mkdir()
+        for path in [base, *base.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        os.chown(base / "home", given.user, given.user)
+        command = [given.python, str(base / "suites/compare.py"), "--wheel", str(wheel)]
+        command += ["--python", given.python, *(["--keep", str(given.keep)] if given.keep else [])]
+        identity = [f"--reuid={given.user}", f"--regid={given.user}", "--clear-groups"]
+        environment = os.environ | {"HOME": str(base / "home")}
+        return subprocess.run(
+            ["setpriv", *identity, *command, *given.projects], check=False, cwd="/", env=environment
+        ).returncode
+
+
+def build_wheel(directory: Path) -> Path:
+    """Build our own wheel from the checkout."""
+    pip = [sys.executable, "-m", "pip"]
+    if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:
+        _step([sys.executable, "-m", "venv", str(directory / "builder")])
+        pip = [str(directory / "builder/bin/python"), "-m", "pip"]
+    _step([*pip, "wheel", "-q", "--no-deps", "--wheel-dir", str(directory), str(CHECKOUT)])
+    return next(directory.glob("pytest_nsisolate-*.whl"))
+
+
+def _is_same(project: Project, work: Path, wheel: Path, python: str) -> bool:
+    print(f"== {project.name} {project.version}, as uid {os.geteuid()}", flush=True)
+    venv, source = prepare(project, work, wheel, python)
+    plain = run(project, venv, source, work, ["--nsisolate=off"])
+    print(f"plain    {plain}", flush=True)
+    isolated = run(project, venv, source, work, ["--nsisolate-all"])
+    print(f"isolated {isolated}", flush=True)
+    found = differences(plain, isolated)
+    for line in found:
+        print(f"  {line}")
+    if found:
+        print(_tail(isolated.output))
+    print(f"{len(plain.reports)} tests, {len(found)} differences", flush=True)
+    return not found
+
+
+def prepare(project: Project, work: Path, wheel: Path, python: str) -> tuple[Path, Path]:
+    """Download and unpack the project, and install it with all that its suite needs."""
+    venv, sdist = work / "venv", work / "sdist"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    _step([python, "-m", "venv", str(venv)])
+    pip = [str(venv / "bin/python"), "-m", "pip"]
+    requirement = f"{project.name}=={project.version}"
+    no_binary = ["--no-deps", "--no-binary", project.name]
+    _step([*pip, "download", "-q", *no_binary, "--dest", str(sdist), requirement])
+    archive = next(sdist.iterdir())
+    with tarfile.open(archive) as file:
+        file.extractall(work / "source", filter="data")
+    source = next((work / "source").iterdir())
+    _step([*pip, "install", "-q", str(source), str(wheel), "pytest", *project.requires])
+    return venv, source
+
+
+def run(project: Project, venv: Path, source: Path, work: Path, more: list[str]) -> Run:
+    """Run the suite once, in an unmodified copy of its source."""
+    tree = work / "tree" / source.name
+    shutil.rmtree(tree.parent, ignore_errors=True)
+    shutil.copytree(source, tree, symlinks=True)
+    record = work / "record.json"
+    record.unlink(missing_ok=True)
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "PYTHON"))},
+        "PATH": f"{venv}/bin:{os.environ['PATH']}",
+        "PYTHONPATH": str(HERE),
+        "PYTHONHASHSEED": "0",
+        "NSISOLATE_SUITES_RECORD": str(record),
+    }
+    command = [str(venv / "bin/python"), "-m", "pytest", "-p", "recorder", "-q"]
+    command += ["-p", "no:cacheprovider", *project.arguments, *more]
+    began = time.monotonic()
+    with subprocess.Popen(
+        command,
+        cwd=tree,
+        env=environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+            output += f"\nkilled after {TIMEOUT} s"
+    seconds = time.monotonic() - began
+    if not record.exists():
+        raise ComparisonError(f"{' '.join(command)} recorded nothing:\n{output}")
+    return Run(seconds, process.returncode, _reports(record), output)
+
+
+def _reports(record: Path) -> Reports:
+    reports: Reports = defaultdict(list)
+    for entry in json.loads(record.read_text()):
+        subtest = "" if entry["subtest"] is None else f" of subtest {entry['subtest']}"
+        kind = "" if entry["subtest"] is None else "subtest "
+        # As said by Run.__str__: what comes before the bar is counted.
+        line = f"{kind}{entry['when']} {entry['outcome']} | {entry['detail']}{subtest}"
+        reports[entry["test"]].append(line)
+    return reports
+
+
+def differences(plain: Run, isolated: Run) -> list[str]:
+    """Return a line for each thing that is not the same."""
+    found = []
+    if plain.exit_code != isolated.exit_code:
+        found.append(f"exit code: {plain.exit_code} plain, {isolated.exit_code} isolated")
+    for test in {**plain.reports, **isolated.reports}:
+        ours, theirs = plain.reports.get(test, []), isolated.reports.get(test, [])
+        if ours != theirs:
+            position = next(
+                (i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b),
+                min(len(ours), len(theirs)),
+            )
+            a, b = (_at(lines, position) for lines in (ours, theirs))
+            found.append(f"{test}: report {position + 1}: {a} plain, {b} isolated")
+    if not found and list(plain.reports) != list(isolated.reports):
+        found.append("the tests ran in another order")
+    return found
+
+
+def _at(lines: list[str], position: int) -> str:
+    return repr(lines[position]) if position < len(lines) else "nothing"
+
+
+def _tail(output: str) -> str:
+    lines = output.splitlines()[-40:]
+    return "\n".join(["  the isolated run's output ends:", *(f"  : {line}" for line in lines)])
+
+
+def _step(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ComparisonError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except ComparisonError as error:
+        sys.exit(f"compare.py: {error}")
