@@ -153,7 +153,7 @@ def build_wheel(directory: Path) -> Path:
 def _is_same(project: Project, work: Path, wheel: Path, python: str) -> bool:
     print(f"== {project.name} {project.version}, as uid {os.geteuid()}", flush=True)
     venv, source = prepare(project, work, wheel, python)
-    plain = run(project, venv, source, work, ["--nsisolate=off"])
+    plain = run(project, venv, source, work, ["-p", "no:nsisolate"])
     print(f"plain    {plain}", flush=True)
     isolated = run(project, venv, source, work, ["--nsisolate-all"])
     print(f"isolated {isolated}", flush=True)
