@@ -20,6 +20,7 @@ from ..wire.data import MalformedData, load
 from ..wire.exceptions import from_data
 from ..wire.functions import fingerprint, ship
 from .crash import crash_report, passed_report, read_stacks
+from .reports import rebuild
 from .template import Template, TemplateLost, describe
 
 class Run:
@@ -137,7 +138,7 @@ class Run:
         if kind == frames.REPORT:
             return self._phase_report(load(payload), when)
         if kind == frames.LOG_REPORT:
-            report = self._report_of(load(payload)["report"])
+            report = rebuild(self._item.config, load(payload))
             self._item.ihook.pytest_runtest_logreport(report=report)
         elif kind == frames.WARNING:
             self._replay_warning(load(payload))
@@ -150,21 +151,11 @@ class Run:
         return None
 
     def _phase_report(self, message: dict[str, Any], when: str) -> pytest.TestReport:
-        report = self._report_of(message["report"])
+        report = rebuild(self._item.config, message)
         if report.when != when or report.nodeid != self._item.nodeid:
             raise MalformedData(f"the report of {report.nodeid} {report.when} instead of {when}")
         error = message["exception"]
         self._exceptions[when] = None if error is None else from_data(error)
-        return report
-
-    def _report_of(self, data: dict[str, Any]) -> Any:
-        config = self._item.config
-        try:
-            report = config.hook.pytest_report_from_serializable(config=config, data=data)
-        except Exception as error:
-            raise MalformedData(f"not a report: {error}") from None
-        if not isinstance(report, pytest.TestReport):
-            raise MalformedData("something that is not a test's report")
         return report
 
     def _replay_warning(self, data: dict[str, Any]) -> None:
@@ -183,6 +174,12 @@ class Run:
             }
         )
 
+    def _take_late_results(self) -> None:
+        # After the last phase: warnings, and the end.
+        while (frame := self._results.take()) is not None:
+            if frame[0] in (frames.WARNING, frames.STOP, frames.DONE):
+                self._handle(frame, "")
+
     def _time_out(self) -> None:
         self._deadline = None
         read_stacks(self._template, self._pid)
@@ -196,10 +193,11 @@ class Run:
         if self._holder and self._ended is None:
             self._template.kill_holder(self._holder)
         try:
-            while self._ended is None and not self._template.finished:
+            while not self._template.finished and not self._has_ended():
                 self._take_from_template()
-                if self._ended is None:
-                    self._template.wait(None, None)
+                self._take_late_results()
+                if not self._has_ended():
+                    self._template.wait(self._results, None)
         except (TemplateLost, ChannelError, MalformedData):
             self._template.kill()
         finally:

@@ -40,11 +40,16 @@ def first_stage(plan: Plan, channel: Channel, second_stage: SecondStage) -> NoRe
     try:
         _reset_signals()
         os.umask(0)
+        # The files of /proc/self are ours only until we become somebody else.
+        _write_oom_score_adj(plan)
         namespaces.join(namespaces.open_joined(plan))
         _create_user_namespace(plan, channel)
-        _write_own_proc_files(plan)
-        namespaces.unshare(namespaces.new_flags(plan) & ~sys.CLONE_NEWUSER)
+        flags = namespaces.new_flags(plan) & ~sys.CLONE_NEWUSER
+        namespaces.unshare(flags & sys.CLONE_NEWTIME)
         namespaces.write_time_offsets(plan.time_offsets)
+        if plan.has("user"):
+            _become_root_inside()
+        namespaces.unshare(flags & ~sys.CLONE_NEWTIME)
         # From here on nobody in a joined pid namespace may trace us; execve makes it normal again.
         sys.prctl(sys.PR_SET_DUMPABLE, 0, name="PR_SET_DUMPABLE, 0")
         pid = os.fork()
@@ -77,8 +82,6 @@ def _create_user_namespace(plan: Plan, channel: Channel) -> None:
         namespaces.unshare(sys.CLONE_NEWUSER)
         channel.send(WANT_MAPS)
         channel.receive(MAPS_WRITTEN)
-    if plan.has("user"):
-        _become_root_inside()
 
 
 def _become_root_inside() -> None:
@@ -90,10 +93,10 @@ def _become_root_inside() -> None:
             return
 
 
-def _write_own_proc_files(plan: Plan) -> None:
+def _write_oom_score_adj(plan: Plan) -> None:
     process = plan.process
     if process is not None and process.oom_score_adj is not None:
-        hint = "lowering it needs CAP_SYS_RESOURCE outside of a user namespace"
+        hint = "lowering it needs CAP_SYS_RESOURCE"
         namespaces.write_file(
             "/proc/self/oom_score_adj", str(process.oom_score_adj), "oomScoreAdj", hint
         )

@@ -12,6 +12,7 @@ import pytest
 from _pytest.outcomes import OutcomeException
 from _pytest.scope import Scope
 
+from .capture import SharedCapture
 from .clone import Cloned, CloneFailed, Cloner
 from .reporting import Reporter
 
@@ -27,12 +28,14 @@ class ItemRunner:
         order: dict[str, Any],
         cloner: Cloner,
         reporter: Reporter,
+        capture: SharedCapture,
         results: socket.socket,
     ) -> None:
         self._item = item
         self._order = order
         self._cloner = cloner
         self._reporter = reporter
+        self._capture = capture
         self._results = results
         self._state: Any = item.session._setupstate
 
@@ -79,10 +82,14 @@ class ItemRunner:
         set_up = type(self._state).setup
         try:
             set_up(self._state, item.parent)
-            _set_up_wider_fixtures(item, self._order)
+            _set_up_wider_fixtures(item)
         except _TEST_OUTCOME:
             pass
-        self._cloner.clone(self._order, self._results)
+        try:
+            self._cloner.clone(self._order, self._results)
+        except Cloned:
+            self._capture.detach()
+            raise
         # From here on we are the clone.
         del self._state.setup
         self._reporter.report_to(self._results)
@@ -159,13 +166,19 @@ def _inner_protocol(item: pytest.Item) -> Any:
     return manager.subset_hook_caller("pytest_runtest_protocol", remove_plugins=replacing)
 
 
-def _set_up_wider_fixtures(item: pytest.Item, order: dict[str, Any]) -> None:
+def _set_up_wider_fixtures(item: pytest.Item) -> None:
     request: Any = getattr(item, "_request", None)
     if request is None:
         return
-    for name in getattr(item, "fixturenames", ()):
-        if name not in getattr(item, "funcargs", {}) and _is_wider(item, request, name):
-            request.getfixturevalue(name)
+    # As long as an item is not in the set-up state, pytest takes a request of it for a late one.
+    stack: Any = item.session._setupstate.stack  # type: ignore[attr-defined]
+    stack[item] = ([item.teardown], None)
+    try:
+        for name in getattr(item, "fixturenames", ()):
+            if name not in getattr(item, "funcargs", {}) and _is_wider(item, request, name):
+                request.getfixturevalue(name)
+    finally:
+        del stack[item]
 
 
 def _is_wider(item: pytest.Item, request: Any, name: str) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from ..wire import frames
 from ..wire.data import dump
 from ..wire.exceptions import to_data
+from ..wire.subtests import failed_subtests
 
 #: How much of one captured section a report carries.
 SECTION_LIMIT = 8 * 1024 * 1024
@@ -42,7 +43,15 @@ class Reporter:
         is_phase = type(report) is pytest.TestReport
         report.sections = [(name, _limited(text)) for name, text in report.sections]
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
-        message = {"report": data, "exception": self._excinfo if is_phase else None}
+        # Kinds of longrepr that cannot be taken apart cross as their text.
+        opaque = isinstance(data.get("longrepr"), str) and not isinstance(report.longrepr, str)
+        exception = self._excinfo if is_phase else None
+        message = {
+            "report": data,
+            "exception": exception,
+            "opaque": opaque,
+            "failed_subtests": failed_subtests(self._config, report),
+        }
         kind = frames.REPORT if is_phase else frames.LOG_REPORT
         frames.send(self._results, kind, dump(message))
 

@@ -62,7 +62,7 @@ class TemplatePlugin:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Obey the host until it says FINISH."""
         session.testscollected = 1  # or the session would end as "no tests collected"
-        self._capture = SharedCapture(session.config, self._files)
+        self._capture = SharedCapture(session.config, self._files[:2])
         frames.send(self._host, frames.READY)
         while True:
             kind, payload = self._reader.receive()
@@ -87,7 +87,7 @@ class TemplatePlugin:
         self._last = item
         self._capture.start()
         frames.send(self._host, frames.SETTING_UP, dump({"pid": os.getpid()}))
-        runner = ItemRunner(item, order, self._cloner, self._reporter, results)
+        runner = ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
         ended = runner.run()
         frames.send(self._host, frames.ENDED, dump(ended))
 
