@@ -221,7 +221,9 @@ def run(project: Project, venv: Path, source: Path, work: Path, more: list[str])
             output += f"\nkilled after {TIMEOUT} s"
     seconds = time.monotonic() - began
     if not record.exists():
-        raise ComparisonError(f"{' '.join(command)} recorded nothing:\n{output}")
+        raise ComparisonError(
+            f"{' '.join(command)}: exit code {process.returncode}, nothing recorded:\n{output}"
+        )
     return Run(seconds, process.returncode, _reports(record), output)
 
 
