@@ -33,12 +33,11 @@ def main(argv: list[str]) -> int:
     plan = spec.load(_bundle(given, positional))
     if plan.process is None:
         raise SpecError("process", "is required to run a container, and missing")
-    for name in ungrantable(plan):
-        print(
-            f"nsisolate: warning: process.capabilities: {name!r} cannot be granted here", file=sys.stderr
-        )
     signals = Signals()
     launched = launch(plan)
+    if lacking := ungrantable(plan):
+        names = ", ".join(lacking)
+        print(f"nsisolate: warning: process.capabilities: cannot grant {names}", file=sys.stderr)
     launched.go()
     return attend(launched, signals).exit_code
 

@@ -57,10 +57,12 @@ class Template:
         self.finished = False
         cwd = os.getcwd()
         prepared = prepare(sandbox, cwd=cwd)
-        self._spawn(prepared, cwd)
+        # A root of the user's own need not hold an interpreter; the template lives in an ordinary one.
+        ordinary = prepare(sandbox.replace(rootfs=""), cwd=cwd) if sandbox.rootfs else None
+        self._spawn(prepared, ordinary, cwd)
         self._start(prepared, cwd)
 
-    def _spawn(self, prepared: Prepared, cwd: str) -> None:
+    def _spawn(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> None:
         host, factory = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket, template = socket.socketpair()
         order_read, order_write = os.pipe()
@@ -80,7 +82,7 @@ class Template:
         self.factory = Channel.from_fd(host.detach())
         self.reader = frames.FrameReader(self.socket)
         with open(order_write, "w") as stream:
-            json.dump(self._order(prepared, cwd), stream)
+            json.dump(self._order(prepared, ordinary, cwd), stream)
 
     def _streams(self) -> list[tuple[int, int, int]]:
         """Return what to do with the standard streams: with capturing on, the terminal is not for tests."""
@@ -93,20 +95,19 @@ class Template:
                 actions.append((os.POSIX_SPAWN_DUP2, saved, stream))
         return actions
 
-    def _order(self, prepared: Prepared, cwd: str) -> dict[str, Any]:
+    def _order(
+        self, prepared: Prepared, ordinary: Prepared | None, cwd: str
+    ) -> dict[str, Any]:
         boot = _TEMPLATE.format(path=[entry or cwd for entry in sys.path])
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
         return {
-            "config": to_config(prepared.plan),
-            "skeleton": [
-                {"kind": e.kind, "path": e.path, "mode": e.mode, "content": e.content}
-                for e in prepared.skeleton
-            ],
+            **_as_json(prepared),
             "host_pid": os.getpid(),
             "template": {
                 "args": [sys.executable, *flags, "-c", boot, "{host}", "{factory}"],
                 "env": list(os.environ.items()),
                 "cwd": cwd,
+                **(_as_json(ordinary) if ordinary is not None else {}),
             },
         }
 
@@ -167,7 +168,8 @@ class Template:
         gone.
         """
         poll = select.poll()
-        poll.register(self.socket, select.POLLIN)
+        if not self.reader.at_end:
+            poll.register(self.socket, select.POLLIN)
         poll.register(self.factory.fileno(), select.POLLIN)
         if results is not None and not results.at_end:
             poll.register(results.fileno(), select.POLLIN)
@@ -250,6 +252,14 @@ class Template:
         """Empty the output files before a test."""
         for file in (self.out, self.err, self.stacks):
             os.ftruncate(file.fileno(), 0)
+
+
+def _as_json(prepared: Prepared) -> dict[str, Any]:
+    skeleton = [
+        {"kind": e.kind, "path": e.path, "mode": e.mode, "content": e.content}
+        for e in prepared.skeleton
+    ]
+    return {"config": to_config(prepared.plan), "skeleton": skeleton}
 
 
 def _shared_file() -> IO[bytes]:

@@ -44,10 +44,13 @@ def copied(path: str) -> Mount:
     return mount.replace(options=(*mount.options, "tmpcopyup"))
 
 
-def copy_on_write(path: str, scratch: str) -> Mount:
-    """Return an overlay of the host's *path*, whose changes go to *scratch* and vanish with it."""
+def copy_on_write(path: str, scratch: str, source: str = "") -> Mount:
+    """Return an overlay on *path* of the host's *source*, by default the same path.
+
+    Changes go to *scratch* and vanish with it.
+    """
     options = (
-        f"lowerdir={escape(path)}",
+        f"lowerdir={escape(source or path)}",
         f"upperdir={escape(scratch)}/upper",
         f"workdir={escape(scratch)}/work",
         "userxattr",

@@ -34,6 +34,10 @@ SCRATCH = "/.nsisolate/scratch"
 _OWN = ("/", "/bin", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/usr", "/var")
 
 
+#: What a rootfs= directory has itself; of the host's, only what the interpreter imports from is added.
+_OF_ROOTFS = ("/bin", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin")
+
+
 class Sandbox(Record):
     """What distinguishes one kind of sandbox from another.
 
@@ -97,17 +101,13 @@ def prepare(sandbox: Sandbox, *, cwd: str, scratch: str = SCRATCH) -> Prepared:
 
 
 def _layout(sandbox: Sandbox, identity: Identity, scratch: str) -> Layout:
-    entries = [
-        *system_entries(),
-        *etc_entries(identity, sandbox.hostname, host_network=sandbox.network == "host"),
-    ]
-    mounts: list[Mount] = [
-        *system_mounts(scratch=scratch, changeable=sandbox.root and sandbox.overlay),
-        *etc_mounts(),
-    ]
+    if sandbox.rootfs:
+        base, entries = [copy_on_write("/", f"{scratch}/root", sandbox.rootfs)], []
+    else:
+        base, entries = _generated_root(sandbox, identity, scratch)
     private = private_mounts(identity.home, tempfile.gettempdir())
-    mounts += private
-    mounts += _import_mounts({mount.destination for mount in private}, sandbox, scratch)
+    mounts = [*base, *private]
+    mounts += _import_mounts(mounts, {mount.destination for mount in private}, sandbox, scratch)
     for number, path in enumerate(project_directories(sandbox.project)):
         if sandbox.overlay:
             mounts.append(copy_on_write(path, f"{scratch}/project{number}"))
@@ -117,16 +117,35 @@ def _layout(sandbox: Sandbox, identity: Identity, scratch: str) -> Layout:
     return Layout(entries=tuple(entries), mounts=in_order(mounts))
 
 
-def _import_mounts(private: set[str], sandbox: Sandbox, scratch: str) -> list[Mount]:
+def _generated_root(
+    sandbox: Sandbox, identity: Identity, scratch: str
+) -> tuple[list[Mount], list[Entry]]:
+    entries = [
+        *system_entries(),
+        *etc_entries(identity, sandbox.hostname, host_network=sandbox.network == "host"),
+    ]
+    mounts = [
+        *system_mounts(scratch=scratch, changeable=sandbox.root and sandbox.overlay),
+        *etc_mounts(),
+    ]
+    return mounts, entries
+
+
+def _import_mounts(
+    others: list[Mount], private: set[str], sandbox: Sandbox, scratch: str
+) -> list[Mount]:
     """Return the mounts of what the interpreter imports from.
 
     Some people import from their home or from /tmp itself, which have to stay writable all the same.
     """
+    taken = {mount.destination for mount in others}
     mounts = []
     for number, path in enumerate(interpreter_paths()):
+        if sandbox.rootfs and path in _OF_ROOTFS:
+            continue
         if path in private and sandbox.overlay:
             mounts.append(copy_on_write(path, f"{scratch}/import{number}"))
-        elif path not in private:
+        elif path not in taken:
             mounts.append(read_only(path))
     return mounts
 

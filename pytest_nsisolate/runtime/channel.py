@@ -6,7 +6,8 @@
         │                                     │ open the namespaces to join, join, unshare(user)
         │ <──────────────── WANT_MAPS ─────── │ (only with a new user namespace)
         │ ─── MAPS_WRITTEN ─────────────────> │ unshare the rest, fork into the pid namespace
-        │ <──────────────── FORKED pid ────── │ the first process exits, its child goes on
+        │ <──────────────── FORKED pid ────── │ the first process exits, its child goes on; this
+        │                                     │ may come after what its child says
         │ <──────────────── TERMINAL + fd ─── │ (only with process.terminal)
         │ <──────────────── READY ─────────── │ everything is built, the process has its privileges
         │ ─── GO ───────────────────────────> │ execve

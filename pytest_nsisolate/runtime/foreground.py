@@ -76,15 +76,15 @@ def _attend_process(pid: int, signals: Signals) -> Exited | Signalled:
 def _attend_with_terminal(pid: int, signals: Signals, proxy: TerminalProxy) -> Exited | Signalled:
     poll = select.poll()
     poll.register(signals.read_fd, select.POLLIN)
-    proxy.register(poll)
     while True:
         ended = reap(pid)
         if ended is not None:
             proxy.drain()
             return ended
-        for fd, _events in poll.poll():
+        proxy.register(poll)
+        for fd, events in poll.poll():
             if fd != signals.read_fd:
-                proxy.copy(fd, poll)
+                proxy.copy(fd, events)
         for number in signals.pending():
             if number == _signal.SIGWINCH:
                 proxy.copy_size()

@@ -70,18 +70,27 @@ def _attend(plan: Plan, first: int, channel: Channel, pids: list[int]) -> Launch
         channel.receive(WANT_MAPS)
         namespaces.write_id_maps(first, plan.uid_mappings, plan.gid_mappings)
         channel.send(MAPS_WRITTEN)
-    _kind, fields, _fd = channel.receive(FORKED)
-    if not fields[0].isdecimal():
-        raise ChannelError(f"FORKED with the pid {fields[0]!r}")
-    pid = int(fields[0])
-    pids.append(pid)
-    os.waitpid(first, 0)
-    pids.remove(first)
-    terminal_fd = None
-    if plan.process is not None and plan.process.terminal:
-        _kind, _fields, terminal_fd = channel.receive(TERMINAL)
-    channel.receive(READY)
+    # FORKED comes from another process than the rest, and may come after it.
+    rest = [TERMINAL, READY] if plan.process is not None and plan.process.terminal else [READY]
+    pid, terminal_fd = 0, None
+    while rest or not pid:
+        expected = rest[:1] if pid else [FORKED, *rest[:1]]
+        kind, fields, fd = channel.receive(*expected)
+        if kind == FORKED:
+            pid = _pid_of(fields[0])
+            pids.append(pid)
+            os.waitpid(first, 0)
+            pids.remove(first)
+        else:
+            rest.remove(kind)
+            terminal_fd = fd if kind == TERMINAL else terminal_fd
     return Launched(pid, terminal_fd, channel)
+
+
+def _pid_of(field: str) -> int:
+    if not field.isdecimal() or not field.isascii() or int(field) < 2:
+        raise ChannelError(f"FORKED with the pid {field!r}")
+    return int(field)
 
 
 def _kill_and_reap(pid: int) -> None:

@@ -24,9 +24,9 @@ def write(entries: Iterable[Entry], root: str) -> None:
     """Create *entries* below the directory *root*; missing parents are made with mode 0o755."""
     for entry in entries:
         path = root + entry.path
-        _make_directories(os.path.dirname(path))
+        make_directories(os.path.dirname(path))
         if entry.kind == "d":
-            _make_directories(path)
+            make_directories(path)
         elif entry.kind == "l":
             os.symlink(entry.content, path)
             continue
@@ -39,8 +39,9 @@ def write(entries: Iterable[Entry], root: str) -> None:
             os.chmod(root + entry.path, entry.mode)
 
 
-def _make_directories(path: str) -> None:
+def make_directories(path: str) -> None:
+    """Make the directory *path* and its parents, with mode 0o755."""
     # os.makedirs makes parents with the umask's mode, and the umask is 0 in here.
     if not os.path.isdir(path):
-        _make_directories(os.path.dirname(path))
+        make_directories(os.path.dirname(path))
         os.mkdir(path, 0o755)

@@ -29,7 +29,8 @@ def decode(raw: bytes) -> object:
         if end == len(text):
             found: object = value
             return found
-    except (ValueError, StopIteration, RecursionError):
+    except (ValueError, StopIteration, RecursionError, SystemError):
+        # SystemError: the scanner wants to raise an exception of a package that is not there.
         pass
     import json
 

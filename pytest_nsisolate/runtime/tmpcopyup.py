@@ -41,7 +41,7 @@ def _fill(covered_fd: int, destination: str, root_fd: int) -> None:
     try:
         top_fd = os.open(".", _DIRECTORY, dir_fd=path_fd)
         try:
-            _copy_directory(covered_fd, top_fd)
+            copy_directory(covered_fd, top_fd)
         finally:
             os.close(top_fd)
     finally:
@@ -56,7 +56,8 @@ def _make_readonly(destination: str, flags: int, data: str, root_fd: int) -> Non
         os.close(fd)
 
 
-def _copy_directory(from_fd: int, to_fd: int) -> None:
+def copy_directory(from_fd: int, to_fd: int) -> None:
+    """Copy what is in one directory into another, with owners, modes and times."""
     for name in os.listdir(from_fd):
         found = os.stat(name, dir_fd=from_fd, follow_symlinks=False)
         _copy_entry(name, found, from_fd, to_fd)
@@ -83,7 +84,7 @@ def _copy_opened(name: str, read: int, write: int, from_fd: int, to_fd: int) -> 
         target = os.open(name, write, 0o600, dir_fd=to_fd)
         try:
             if read == _DIRECTORY:
-                _copy_directory(source, target)
+                copy_directory(source, target)
             else:
                 _copy_file(source, target)
         finally:

@@ -44,7 +44,6 @@ from ..record import Record
 from . import view
 from .holder import bring_up_loopback, hold
 from .inner import Keeper, write_inner_maps
-from .layers import Partition, partition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,11 +55,16 @@ if TYPE_CHECKING:
 
 
 class TemplateProgram(Record):
-    """What the template executes; an argument ``{host}`` or ``{factory}`` becomes that descriptor."""
+    """What the template executes; an argument ``{host}`` or ``{factory}`` becomes that descriptor.
+
+    *plan* and *skeleton* are given if the template's root is another than that of its containers.
+    """
 
     args: tuple[str, ...]
     env: tuple[tuple[str, str], ...]
     cwd: str
+    plan: Plan | None = None
+    skeleton: tuple[Entry, ...] = ()
 
 
 class Order(Record):
@@ -88,9 +92,14 @@ def second_stage(order: Order) -> Callable[[Plan, Channel], NoReturn]:
         if os.fork():
             os._exit(0)
         sys.set_process_name("nsisolate: factory")
-        parts = partition(order.plan)
-        view.build(order.plan, parts, order.skeleton)
-        view.build_template_root(order.plan, parts)
+        tests = view.tree_of(order.plan, order.skeleton, view.ROOTFS)
+        template = tests
+        if order.template.plan is not None:
+            template = view.tree_of(
+                order.template.plan, order.template.skeleton, view.TEMPLATE_ROOTFS
+            )
+        view.build([tests] if template is tests else [tests, template])
+        view.build_template_root(template)
         keeper.enter_user_namespace()
         # The template has our uid and all capabilities in here. Not being dumpable keeps it away from
         # us and from our view of the mounts: it has none where this process was started (ptrace(2)).
@@ -98,14 +107,14 @@ def second_stage(order: Order) -> Callable[[Plan, Channel], NoReturn]:
         channel.send(READY)
         channel.receive(GO)
         channel.close()
-        serve(order, parts)
+        serve(order, tests, view.states_of(template))
 
     return stage
 
 
-def serve(order: Order, parts: Partition) -> NoReturn:
+def serve(order: Order, tree: view.Tree, states: dict[str, str]) -> NoReturn:
     """Be the factory; a fault of its own is told to the host."""
-    factory = Factory(order, parts)
+    factory = Factory(order, tree, states)
     try:
         factory.serve()
     except BaseException as error:
@@ -123,9 +132,9 @@ def outer_plan(plan: Plan) -> Plan:
 class Factory:
     """The factory's state and its loop."""
 
-    def __init__(self, order: Order, parts: Partition) -> None:
-        self._plan = order.plan
-        self._parts = parts
+    def __init__(self, order: Order, tree: view.Tree, states: dict[str, str]) -> None:
+        self._tree = tree
+        self._states = states
         self._host = Channel.from_fd(order.host_fd)
         self._host_pidfd = order.host_pidfd
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -227,7 +236,7 @@ class Factory:
         theirs.close()
         try:
             ours.receive(WANT_MAPS)
-            write_inner_maps(pid, self._plan)
+            write_inner_maps(pid, self._tree.plan)
             ours.send(MAPS_WRITTEN)
             ours.receive(READY)
         except NsisolateError:
@@ -248,7 +257,7 @@ class Factory:
             own = channel.fileno()
             os.closerange(3, own)
             os.closerange(own + 1, 65536)
-            hold(self._plan, self._parts, channel)
+            hold(self._tree, self._states, channel)
         except BaseException as error:
             channel.send_error(error)
         finally:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from ..channel import Channel
     from ..plan import Plan
-    from .layers import Partition
 
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
@@ -40,21 +39,21 @@ def inner_flags(plan: Plan) -> int:
     return flags
 
 
-def hold(plan: Plan, parts: Partition, channel: Channel) -> NoReturn:
+def hold(tree: view.Tree, states: dict[str, str], channel: Channel) -> NoReturn:
     """Build a container around this process, say READY, and wait."""
     sys.set_process_name("nsisolate: init")
     sys.unshare(sys.CLONE_NEWNS)
-    root_fd = view.build_container_root(plan, parts)
+    root_fd = view.build_container_root(tree, states)
     pivot(root_fd)
     os.close(root_fd)
     # The masks are on: from here on they are locked.
-    sys.unshare(inner_flags(plan))
+    sys.unshare(inner_flags(tree.plan))
     # Our maps are written, and the template enters our namespaces by a pidfd: for both we must be
     # traceable, and hold nothing any more that a container's own process must not have.
     sys.prctl(sys.PR_SET_DUMPABLE, 1, name="PR_SET_DUMPABLE, 1")
     channel.send(WANT_MAPS)
     channel.receive(MAPS_WRITTEN)
-    if plan.creates("network"):
+    if tree.plan.creates("network"):
         bring_up_loopback()
     # The kernel reaps the children of an init that ignores SIGCHLD.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)

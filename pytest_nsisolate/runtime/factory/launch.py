@@ -20,7 +20,7 @@ from .factory import Order, TemplateProgram, outer_plan, second_stage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 
 def main() -> NoReturn:
@@ -52,16 +52,23 @@ def read_order(order_fd: int, host_fd: int, template_fd: int) -> Order:
     """Read the order: JSON until end of file."""
     with open(order_fd, "rb") as stream:
         order = json.load(stream)
-    host_pidfd = os.pidfd_open(order["host_pid"])
+    template = order["template"]
+    other = template.get("config")
     return Order(
         plan=spec.parse(order["config"], "/"),
-        skeleton=tuple(Entry(**entry) for entry in order["skeleton"]),
+        skeleton=_skeleton(order["skeleton"]),
         template=TemplateProgram(
-            args=tuple(order["template"]["args"]),
-            env=tuple((name, value) for name, value in order["template"]["env"]),
-            cwd=order["template"]["cwd"],
+            args=tuple(template["args"]),
+            env=tuple((name, value) for name, value in template["env"]),
+            cwd=template["cwd"],
+            plan=spec.parse(other, "/") if other else None,
+            skeleton=_skeleton(template.get("skeleton", [])),
         ),
         host_fd=host_fd,
-        host_pidfd=host_pidfd,
+        host_pidfd=os.pidfd_open(order["host_pid"]),
         template_fd=template_fd,
     )
+
+
+def _skeleton(entries: list[dict[str, Any]]) -> tuple[Entry, ...]:
+    return tuple(Entry(**entry) for entry in entries)

@@ -18,7 +18,12 @@ from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..plan import Plan
+
+
+COPY_UP = "tmpcopyup"
 
 
 class Partition(Record):
@@ -48,20 +53,21 @@ def lies_below(path: str, ancestor: str) -> bool:
     return path == ancestor or path.startswith(ancestor.rstrip("/") + "/")
 
 
-def sources(partition: Partition) -> list[Mount]:
-    """Return the host paths that the fresh mounts need later, as binds to the same path.
+def sources(partitions: Iterable[Partition]) -> list[Mount]:
+    """Return the binds that make what the fresh mounts need later visible to the factory.
 
-    An overlay's lower directories are only read; a bind keeps the options that it has.
+    A bind's source is seen at its own path, with the bind's options; an overlay's lower directories at
+    places of their own, because an overlay cannot be made of a directory with other mounts in it.
     """
-    needed = []
-    for mount in partition.fresh:
-        if mount.type == "overlay":
-            for lower in lower_directories(mount):
-                needed.append(Mount(destination=lower, source=lower, options=("rbind", "rro")))
-        elif mount_options.parse(mount.options).is_bind:
-            needed.append(mount.replace(destination=mount.source))
+    needed: dict[str, Mount] = {}
+    for mount in (mount for parts in partitions for mount in parts.fresh):
+        for lower in lower_directories(mount):
+            bind = Mount(destination=lower_in_view(lower), source=lower, options=("bind", "ro"))
+            needed[bind.destination] = bind
+        if mount_options.parse(mount.options).is_bind:
+            needed[mount.source] = mount.replace(destination=mount.source)
     # Outer paths first, or an outer bind would cover an inner one.
-    return sorted(needed, key=lambda mount: mount.destination.count("/"))
+    return sorted(needed.values(), key=lambda mount: mount.destination.count("/"))
 
 
 def escape(path: str) -> str:
@@ -87,6 +93,15 @@ def lower_directories(mount: Mount) -> list[str]:
     return []
 
 
+def lower_in_view(path: str) -> str:
+    """Return where the factory sees the lower directory *path*."""
+    return "/.nsisolate/lower/" + path.replace("%", "%25").replace("/", "%2f")
+
+
+def _lowers_in_view(mount: Mount) -> list[str]:
+    return [lower_in_view(path) for path in lower_directories(mount)]
+
+
 def overlay(destination: str, lower: list[str], layer: str, options: tuple[str, ...]) -> Mount:
     """Return an overlay of *lower*, whose own layer is in the directory *layer*."""
     directories = (
@@ -101,25 +116,24 @@ def overlay(destination: str, lower: list[str], layer: str, options: tuple[str, 
 def template_mount(mount: Mount, state: str) -> Mount:
     """Return what the template gets for a fresh *mount*: the same, with its content in *state*."""
     if mount.type == "overlay":
-        return overlay(mount.destination, lower_directories(mount), state, mount.options)
+        return overlay(mount.destination, _lowers_in_view(mount), state, mount.options)
     if mount.type == "tmpfs":
-        flags = tuple(o for o in mount.options if o in ("nosuid", "nodev", "noexec"))
-        return Mount(destination=mount.destination, source=f"{state}/upper", options=("bind", *flags))
+        kept = tuple(o for o in mount.options if o in ("nosuid", "nodev", "noexec", COPY_UP))
+        return Mount(destination=mount.destination, source=f"{state}/upper", options=("bind", *kept))
     return mount
 
 
-def container_mount(mount: Mount, state: str, layer: str) -> Mount:
-    """Return what a container gets for a fresh *mount*, given what the template left in *state*."""
-    upper = f"{state}/upper"
-    if mount.type not in ("overlay", "tmpfs") or not _has_content(upper):
-        if mount.type == "overlay":
-            return overlay(mount.destination, lower_directories(mount), layer, mount.options)
-        return mount
+def container_mount(mount: Mount, state: str | None, layer: str) -> Mount:
+    """Return what a container gets for a fresh tmpfs or overlay, given what the template left in *state*."""
+    lower = [f"{state}/upper"] if state is not None and _has_content(f"{state}/upper") else []
     if mount.type == "overlay":
-        lower = [upper, *lower_directories(mount)]
+        lower += _lowers_in_view(mount)
         return overlay(mount.destination, lower, layer, mount.options)
-    flags = tuple(o for o in mount.options if o in ("nosuid", "nodev", "noexec"))
-    return overlay(mount.destination, [upper], layer, (*flags, "userxattr"))
+    if lower:
+        flags = tuple(o for o in mount.options if o in ("nosuid", "nodev", "noexec"))
+        return overlay(mount.destination, lower, layer, (*flags, "userxattr"))
+    # What there was to copy up is in the template's state; if that is empty, so is this.
+    return mount.replace(options=tuple(o for o in mount.options if o != COPY_UP))
 
 
 def _has_content(directory: str) -> bool:
@@ -133,13 +147,38 @@ def make_layer(layer: str, mount: Mount) -> None:
     for option in mount.options:
         if mount.type == "tmpfs" and option.startswith("mode="):
             mode = int(option.removeprefix("mode="), 8)
-    os.makedirs(f"{layer}/work")
+    os.mkdir(layer, 0o700)
+    os.mkdir(f"{layer}/work", 0o700)
     os.mkdir(f"{layer}/upper")
     os.chmod(f"{layer}/upper", mode)
     if mount.type == "overlay":
-        found = os.stat(lower_directories(mount)[0])
-        os.chmod(f"{layer}/upper", found.st_mode & 0o7777)
-        try:
-            os.chown(f"{layer}/upper", found.st_uid, found.st_gid)
-        except OSError:
-            pass  # an owner that is not mapped here; the caller's own is then as near as it gets
+        _adopt(_lowers_in_view(mount)[0], f"{layer}/upper", _ADOPTED_LEVELS)
+
+
+#: How deep directories whose owner does not exist inside are taken over: /usr/local/share, say.
+_ADOPTED_LEVELS = 2
+
+
+def _adopt(lower: str, upper: str, levels: int) -> None:
+    """Give *upper* the mode and the owner of the directory *lower*.
+
+    Where the owner is nobody inside (the host's root, to an ordinary user's root), our own root gets the
+    directory, and those below it for some levels, or it could install nothing into /usr/local.
+    """
+    found = os.stat(lower)
+    os.chmod(upper, found.st_mode & 0o7777)
+    try:
+        os.chown(upper, found.st_uid, found.st_gid)
+    except OSError:
+        if levels and os.geteuid() == 0:
+            for name in _plain_directories(lower):
+                os.mkdir(f"{upper}/{name}")
+                _adopt(f"{lower}/{name}", f"{upper}/{name}", levels - 1)
+
+
+def _plain_directories(path: str) -> list[str]:
+    try:
+        with os.scandir(path) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []

@@ -4,9 +4,11 @@
 
     /proc                      this pid namespace's, unmasked
     /.nsisolate/rootfs         skeleton, shared mounts, devices: what a container's root is copied from
+    /.nsisolate/base           the same for the template, if that has another
     /.nsisolate/template       the template's root
     /.nsisolate/new            where a holder puts its copy together
     /.nsisolate/layers         per holder: a tmpfs with the upper directories of its overlays
+    /.nsisolate/lower/PATH     the lower directories of overlays
     /.nsisolate/state/N        the template's content of the Nth fresh mount
     everything else            host paths that fresh mounts need later, each at its own path
 """
@@ -16,15 +18,27 @@ from __future__ import annotations
 import os
 
 from .. import syscalls as sys
-from ..devices import create_devices
+from ..devices import DEFAULT_DEVICES, create_devices
 from ..errors import SetupError
 from ..inroot import open_or_create, open_path
 from ..masks import make_readonly, mask
 from ..mounts import attach, perform, set_attributes
 from ..plan import Mount
+from ..record import Record
 from ..rootfs_pivot import pivot
-from ..skeleton import write
-from .layers import Partition, container_mount, make_layer, sources, template_mount
+from ..skeleton import make_directories, write
+from ..tmpcopyup import copy_directory
+from .layers import (
+    COPY_UP,
+    Partition,
+    container_mount,
+    lies_below,
+    lower_directories,
+    make_layer,
+    partition,
+    sources,
+    template_mount,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,42 +49,62 @@ if TYPE_CHECKING:
 
 OWN = "/.nsisolate"
 ROOTFS = f"{OWN}/rootfs"
+TEMPLATE_ROOTFS = f"{OWN}/base"
 TEMPLATE = f"{OWN}/template"
 NEW = f"{OWN}/new"
 LAYERS = f"{OWN}/layers"
 STATE = f"{OWN}/state"
 
-#: A fresh /proc can only be mounted where an unmasked one is visible; masks need the null device.
-_OWN_MOUNTS = (
-    Mount(destination="/proc", source="proc", type="proc"),
-    Mount(destination="/dev/null", source="/dev/null", options=("bind",)),
-)
+#: A fresh /proc can only be mounted where an unmasked one is visible.
+_PROC = Mount(destination="/proc", source="proc", type="proc")
 _LAYERED = ("tmpfs", "overlay")
 
 
-def build(plan: Plan, parts: Partition, skeleton: Sequence[Entry]) -> None:
-    """Build the view and pivot into it. The host is out of reach afterwards."""
+class Tree(Record):
+    """What a root is copied from: a plan's shared mounts on its skeleton, below *path* in the view."""
+
+    plan: Plan
+    parts: Partition
+    skeleton: Sequence[Entry]
+    path: str
+
+
+def tree_of(plan: Plan, skeleton: Sequence[Entry], path: str) -> Tree:
+    """Return the tree of a plan."""
+    return Tree(plan=plan, parts=partition(plan), skeleton=skeleton, path=path)
+
+
+def build(trees: Sequence[Tree]) -> None:
+    """Build the view with its *trees* and pivot into it. The host is out of reach afterwards."""
     sys.mount("", "/", flags=sys.MS_REC | sys.MS_PRIVATE)
-    base = _place_for_base(plan)
+    base = _place_for_base(trees)
     sys.mount("tmpfs", base, "tmpfs", sys.MS_NOSUID | sys.MS_NODEV, "mode=0755")
-    for directory in (ROOTFS, TEMPLATE, NEW, LAYERS, STATE):
-        os.makedirs(base + directory)
-    write(skeleton, base + ROOTFS)
+    for directory in (TEMPLATE, NEW, LAYERS, STATE, *(tree.path for tree in trees)):
+        make_directories(base + directory)
     base_fd = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    for mount in (*_OWN_MOUNTS, *sources(parts)):
+    for mount in (_PROC, *_devices(trees), *sources([tree.parts for tree in trees])):
         perform(mount, base_fd)
-    _fill_rootfs(plan, parts, base_fd)
+    for tree in trees:
+        write(tree.skeleton, base + tree.path)
+        _fill(tree, base_fd)
     pivot(base_fd)
     os.close(base_fd)
 
 
-def _place_for_base(plan: Plan) -> str:
+def _devices(trees: Sequence[Tree]) -> list[Mount]:
+    """Return the binds of the devices that are needed later: one for masks, all for a fresh /dev."""
+    paths = ["/dev/null"]
+    if any(tree.parts.is_fresh("/dev") for tree in trees):
+        paths = [device.path for device in DEFAULT_DEVICES]
+    return [Mount(destination=path, source=path, options=("bind",)) for path in paths]
+
+
+def _place_for_base(trees: Sequence[Tree]) -> str:
     """Return a directory that we can cover without hiding anything that is still to be bound."""
-    needed = {mount.source.split("/")[1] for mount in plan.mounts if mount.source.startswith("/")}
-    for mount in plan.mounts:
-        for option in mount.options:
-            if option.startswith("lowerdir="):
-                needed.add(option.removeprefix("lowerdir=").split("/")[1])
+    mounts = [mount for tree in trees for mount in tree.plan.mounts]
+    paths = [mount.source for mount in mounts if mount.source.startswith("/")]
+    paths += [lower for mount in mounts for lower in lower_directories(mount)]
+    needed = {path.split("/")[1] for path in paths}
     for name in sorted(os.listdir("/"), key=lambda name: (name != "mnt", name)):
         if name not in needed and name not in ("proc", "dev", "sys") and _is_plain_directory(name):
             return f"/{name}"
@@ -81,31 +115,28 @@ def _is_plain_directory(name: str) -> bool:
     return os.path.isdir(f"/{name}") and not os.path.islink(f"/{name}")
 
 
-def _fill_rootfs(plan: Plan, parts: Partition, base_fd: int) -> None:
+def _fill(tree: Tree, base_fd: int) -> None:
+    plan, parts = tree.plan, tree.parts
     # A mount of its own, so that it can be copied and made read-only without the rest of the view.
-    rootfs_fd = bind_on_itself(base_fd, ROOTFS)
+    root_fd = _bind_on_itself(base_fd, tree.path)
     for mount in parts.shared:
-        perform(mount, rootfs_fd)
-    create_devices(plan, rootfs_fd)
-    mask(rootfs_fd, [path for path in plan.masked_paths if not parts.is_fresh(path)])
-    make_readonly(rootfs_fd, [path for path in plan.readonly_paths if not parts.is_fresh(path)])
+        perform(mount, root_fd)
+    if not parts.is_fresh("/dev"):
+        create_devices(plan, root_fd)
+    mask(root_fd, [path for path in plan.masked_paths if not parts.is_fresh(path)])
+    make_readonly(root_fd, [path for path in plan.readonly_paths if not parts.is_fresh(path)])
     # Mount points for the fresh mounts, while the root can be written to.
     for mount in parts.fresh:
         if not any(_covers(other, mount) for other in parts.fresh):
-            _make_mount_point(mount, rootfs_fd)
-    os.close(rootfs_fd)
+            os.close(open_or_create(root_fd, mount.destination, directory=True))
+    os.close(root_fd)
 
 
 def _covers(other: Mount, mount: Mount) -> bool:
-    return other is not mount and mount.destination.startswith(other.destination.rstrip("/") + "/")
+    return other is not mount and lies_below(mount.destination, other.destination)
 
 
-def _make_mount_point(mount: Mount, root_fd: int) -> None:
-    os.close(open_or_create(root_fd, mount.destination, directory=True))
-
-
-def bind_on_itself(base_fd: int, path: str) -> int:
-    """Make *path* below *base_fd* a mount of its own; return an fd of it."""
+def _bind_on_itself(base_fd: int, path: str) -> int:
     fd = open_path(base_fd, path)
     tree_fd = sys.open_tree(fd, "", sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC | sys.AT_EMPTY_PATH)
     attach(tree_fd, fd)
@@ -113,48 +144,77 @@ def bind_on_itself(base_fd: int, path: str) -> int:
     return tree_fd
 
 
-def build_template_root(plan: Plan, parts: Partition) -> None:
+def states_of(template: Tree) -> dict[str, str]:
+    """Return, by destination, where the template keeps the content of its fresh mounts."""
+    fresh = enumerate(template.parts.fresh)
+    return {m.destination: f"{STATE}/{number}" for number, m in fresh if m.type in _LAYERED}
+
+
+def build_template_root(template: Tree) -> None:
     """Put the template's root together, in the view."""
-    for number, mount in enumerate(parts.fresh):
-        if mount.type in _LAYERED:
-            make_layer(f"{STATE}/{number}", mount)
-    wanted = [template_mount(mount, f"{STATE}/{n}") for n, mount in enumerate(parts.fresh)]
-    os.close(assemble(plan, parts, TEMPLATE, wanted))
+    states = states_of(template)
+    wanted = []
+    for mount in template.parts.fresh:
+        state = states.get(mount.destination)
+        if state is not None:
+            make_layer(state, mount)
+            mount = template_mount(mount, state)
+        if COPY_UP in mount.options:
+            _copy_up(template.path + mount.destination, mount.source)
+        wanted.append(mount)
+    os.close(assemble(template, TEMPLATE, wanted))
+
+
+def _copy_up(source: str, target: str) -> None:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    from_fd, to_fd = os.open(source, flags), os.open(target, flags)
+    copy_directory(from_fd, to_fd)
+    os.close(from_fd)
+    os.close(to_fd)
 
 
 def enter_template_root() -> None:
     """Make a copy of the template's root the root; the one in the view is locked and cannot be it."""
-    flags = sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC | sys.AT_RECURSIVE
-    root_fd = sys.open_tree(sys.AT_FDCWD, TEMPLATE, flags)
-    sys.move_mount(root_fd, "", sys.AT_FDCWD, NEW, sys.MOVE_MOUNT_F_EMPTY_PATH)
-    pivot(root_fd)
-    os.close(root_fd)
+    pivot_fd = _copy_tree(TEMPLATE, NEW)
+    pivot(pivot_fd)
+    os.close(pivot_fd)
 
 
-def build_container_root(plan: Plan, parts: Partition) -> int:
+def build_container_root(tree: Tree, states: dict[str, str]) -> int:
     """Put a container's root together in a holder's copy of the view; return an fd of it."""
     sys.mount("tmpfs", LAYERS, "tmpfs", sys.MS_NOSUID | sys.MS_NODEV, "mode=0755")
     wanted = []
-    for number, mount in enumerate(parts.fresh):
+    for number, mount in enumerate(tree.parts.fresh):
         layer = f"{LAYERS}/{number}"
         chosen = mount
         if mount.type in _LAYERED:
-            chosen = container_mount(mount, f"{STATE}/{number}", layer)
+            chosen = container_mount(mount, states.get(mount.destination), layer)
             if chosen.type == "overlay":
                 make_layer(layer, mount)
         wanted.append(chosen)
-    return assemble(plan, parts, NEW, wanted)
+    return assemble(tree, NEW, wanted)
 
 
-def assemble(plan: Plan, parts: Partition, where: str, fresh: Sequence[Mount]) -> int:
+def assemble(tree: Tree, where: str, fresh: Sequence[Mount]) -> int:
     """Copy the root tree to *where*, make the *fresh* mounts and their masks; return an fd of it."""
-    flags = sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC | sys.AT_RECURSIVE
-    root_fd = sys.open_tree(sys.AT_FDCWD, ROOTFS, flags)
-    sys.move_mount(root_fd, "", sys.AT_FDCWD, where, sys.MOVE_MOUNT_F_EMPTY_PATH)
+    plan, parts = tree.plan, tree.parts
+    root_fd = _copy_tree(tree.path, where)
     for mount in fresh:
         perform(mount, root_fd)
+        if mount.destination == "/":
+            os.close(root_fd)
+            root_fd = os.open(where, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if parts.is_fresh("/dev"):
+        create_devices(plan, root_fd)
     mask(root_fd, [path for path in plan.masked_paths if parts.is_fresh(path)])
     make_readonly(root_fd, [path for path in plan.readonly_paths if parts.is_fresh(path)])
     if plan.root.readonly:
         set_attributes(root_fd, sys.MOUNT_ATTR_RDONLY, 0)
     return root_fd
+
+
+def _copy_tree(source: str, where: str) -> int:
+    flags = sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC | sys.AT_RECURSIVE
+    fd = sys.open_tree(sys.AT_FDCWD, source, flags)
+    sys.move_mount(fd, "", sys.AT_FDCWD, where, sys.MOVE_MOUNT_F_EMPTY_PATH)
+    return fd
