@@ -15,7 +15,7 @@ from typing import Any
 from .identity import Identity, demotion
 from .runtime_under_test import runtime_command
 
-TIMEOUT = 20
+TIMEOUT = 10
 BUSYBOX = "/usr/bin/busybox"
 APPLETS = (
     "sh ls cat ps id pwd env mount umount hostname dnsdomainname sleep kill readlink stat touch rm mkdir "
