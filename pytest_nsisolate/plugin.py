@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .host.pool import Pool
-    from .host.run import Run
+    from .host.run import NoRun, Run
 
 _REQUEST = pytest.StashKey[Request | None]()
-_RUN = pytest.StashKey["Run | None"]()
+_RUN = pytest.StashKey["Run | NoRun | None"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -116,9 +116,13 @@ class Isolation:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """Start the sandbox's run of an isolated item, and wait for its set-up."""
+        from .host.run import NoRun
+
         request = item.stash.get(_REQUEST, None)
         item.stash[_RUN] = None
         if request is not None:
+            # Whatever is raised in here is this phase's, and the later ones must know of it.
+            item.stash[_RUN] = NoRun(item)
             item.stash[_RUN] = run = self._start_run(item, request)
             raise RemotePhase(run.phase("setup"), run.exception_of("setup"))
         return (yield)
@@ -150,19 +154,14 @@ class Isolation:
             run.finish()
             # Plain items before this one may have left wider scopes set up here.
             item.session._setupstate.teardown_exact(nextitem)
-            self._tear_templates_down(report, nextitem)
+            if self._pool is not None:
+                for torn_down in self._pool.tear_down_to(nextitem):
+                    torn_down.merge_into(report)
             raise RemotePhase(report, run.exception_of("teardown"))
         result = yield
         if self._pool is not None:
             self._pool.check_torn_down(nextitem)
         return result
-
-    def _tear_templates_down(
-        self, report: pytest.TestReport, nextitem: pytest.Item | None
-    ) -> None:
-        assert self._pool is not None
-        for torn_down in self._pool.tear_down_to(nextitem):
-            torn_down.merge_into(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(

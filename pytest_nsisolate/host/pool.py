@@ -9,6 +9,7 @@ import pytest
 from ..options import Request
 from ..rootfs.sandbox import Sandbox
 from ..runtime.errors import NsisolateError, SetupError
+from .fixtures import ship_host_fixtures
 from .run import Run, chain_of
 from .template import Template
 
@@ -75,7 +76,8 @@ class Pool:
 
     def run(self, item: pytest.Item, request: Request) -> Run:
         """Start an isolated run of *item*."""
-        return Run(self.template_for(request.sandbox), item, request)
+        fixtures = ship_host_fixtures(item, self._config.getini("nsisolate_host_fixtures"))
+        return Run(self.template_for(request.sandbox), item, request, fixtures)
 
     def tear_down_to(self, nextitem: pytest.Item | None) -> list[TornDown]:
         """Tear down, in every template, what *nextitem* does not need; return how that went."""

@@ -23,13 +23,33 @@ from .crash import crash_report, passed_report, read_stacks
 from .reports import rebuild
 from .template import Template, TemplateLost, describe
 
+class NoRun:
+    """Stands in where there is no sandbox: its set-up failed or was skipped, the rest is nothing."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item = item
+
+    def phase(self, when: str) -> pytest.TestReport:
+        """Return the report of a phase in which nothing had to be done."""
+        return passed_report(self._item, when)
+
+    def exception_of(self, _when: str) -> None:
+        """Return None: nothing was raised."""
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+
 class Run:
     """One run of one item in one fresh container."""
 
-    def __init__(self, template: Template, item: pytest.Item, request: Request) -> None:
+    def __init__(
+        self, template: Template, item: pytest.Item, request: Request, fixtures: dict[str, bytes]
+    ) -> None:
         self._template = template
         self._item = item
         self._request = request
+        self._fixtures = fixtures
         self._deadline: float | None = None
         self._pid = 0
         self._holder = ""
@@ -60,7 +80,7 @@ class Run:
             "name": item.name,
             "originalname": getattr(item, "originalname", item.name),
             "chain": chain_of(item),
-            "marks": [],
+            "fixtures": self._fixtures,
             "fingerprint": fingerprint(getattr(item, "obj", None)),
             "function": function,
             "function_problem": problem,

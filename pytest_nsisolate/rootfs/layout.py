@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from ..runtime.factory.layers import escape, lies_below
+from ..runtime.factory.layers import escape, lies_below, lower_directories
 from ..runtime.plan import Mount
 from ..runtime.record import Record
 from ..runtime.skeleton import Entry
@@ -85,7 +85,7 @@ def _shows_itself_readonly(mount: Mount) -> bool:
 
 
 def _shows(around: Mount) -> bool:
-    return around.source == around.destination or around.type == "overlay"
+    return around.destination in (around.source, *lower_directories(around))
 
 
 def existing(paths: Iterable[str]) -> list[str]:

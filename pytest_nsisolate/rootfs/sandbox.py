@@ -76,7 +76,7 @@ def prepare(sandbox: Sandbox, *, cwd: str, scratch: str = SCRATCH) -> Prepared:
         namespaces.append("network")
     caps = _capabilities(sandbox)
     plan = Plan(
-        root=Root(path="/", readonly=True),
+        root=Root(path="/", readonly=not sandbox.rootfs),
         namespaces=tuple(Namespace(type=kind) for kind in namespaces),
         hostname=sandbox.hostname,
         mounts=layout.mounts,
@@ -102,7 +102,8 @@ def prepare(sandbox: Sandbox, *, cwd: str, scratch: str = SCRATCH) -> Prepared:
 
 def _layout(sandbox: Sandbox, identity: Identity, scratch: str) -> Layout:
     if sandbox.rootfs:
-        base, entries = [copy_on_write("/", f"{scratch}/root", sandbox.rootfs)], []
+        base = [copy_on_write("/", f"{scratch}/root", sandbox.rootfs), read_only("/sys")]
+        entries = []
     else:
         base, entries = _generated_root(sandbox, identity, scratch)
     private = private_mounts(identity.home, tempfile.gettempdir())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from typing import Any
 
 import cloudpickle
@@ -70,18 +69,26 @@ class Collection:
         if parent is None:
             return f"the sandbox collected no parent for the item {order['nodeid']!r}"
         function, callspec = cloudpickle.loads(order["function"])
-        if isinstance(parent, pytest.Class) and isinstance(function, types.FunctionType):
+        made: dict[str, Any] = {"callspec": callspec, "originalname": order["originalname"]}
+        if isinstance(parent, pytest.Class):
             setattr(parent.obj, order["originalname"], function)
-        item = pytest.Function.from_parent(
-            parent,
-            name=order["name"],
-            callspec=callspec,
-            callobj=function if not isinstance(parent, pytest.Class) else pytest.Function,
-            originalname=order["originalname"],
-        )
-        for mark in order["marks"]:
-            item.add_marker(getattr(pytest.mark, mark[0])(*mark[1], **mark[2]))
-        return item
+        else:
+            made["callobj"] = function
+        sibling = self._sibling_of(order)
+        if sibling is not None:
+            # What pytest worked out for the parameters of the same function under other ids.
+            made["fixtureinfo"] = sibling._fixtureinfo
+        return pytest.Function.from_parent(parent, name=order["name"], **made)
+
+    def _sibling_of(self, order: dict[str, Any]) -> Any:
+        for item in self._items.values():
+            if (
+                isinstance(item, pytest.Function)
+                and item.originalname == order["originalname"]
+                and [type(item.parent).__name__, item.parent.nodeid] == list(order["chain"][-2])
+            ):
+                return item
+        return None
 
     def _parent_of(self, order: dict[str, Any]) -> Any:
         wanted = order["chain"][-2]

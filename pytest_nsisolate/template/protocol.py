@@ -8,10 +8,11 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
+import cloudpickle
 import pytest
 from _pytest.outcomes import OutcomeException
-from _pytest.scope import Scope
 
+from ..wire.fixtures import is_wider
 from .capture import SharedCapture
 from .clone import Cloned, CloneFailed, Cloner
 from .reporting import Reporter
@@ -82,7 +83,7 @@ class ItemRunner:
         set_up = type(self._state).setup
         try:
             set_up(self._state, item.parent)
-            _set_up_wider_fixtures(item)
+            _set_up_wider_fixtures(item, self._order["fixtures"])
         except _TEST_OUTCOME:
             pass
         try:
@@ -166,7 +167,7 @@ def _inner_protocol(item: pytest.Item) -> Any:
     return manager.subset_hook_caller("pytest_runtest_protocol", remove_plugins=replacing)
 
 
-def _set_up_wider_fixtures(item: pytest.Item) -> None:
+def _set_up_wider_fixtures(item: pytest.Item, shipped: dict[str, bytes]) -> None:
     request: Any = getattr(item, "_request", None)
     if request is None:
         return
@@ -174,22 +175,23 @@ def _set_up_wider_fixtures(item: pytest.Item) -> None:
     stack: Any = item.session._setupstate.stack  # type: ignore[attr-defined]
     stack[item] = ([item.teardown], None)
     try:
+        _install_host_fixtures(item, request, shipped)
         for name in getattr(item, "fixturenames", ()):
-            if name not in getattr(item, "funcargs", {}) and _is_wider(item, request, name):
+            if name not in getattr(item, "funcargs", {}) and is_wider(item, request, name):
                 request.getfixturevalue(name)
     finally:
         del stack[item]
 
 
-def _is_wider(item: pytest.Item, request: Any, name: str) -> bool:
-    definitions = request._arg2fixturedefs.get(name)
-    if not definitions:
-        return False
+def _install_host_fixtures(item: pytest.Item, request: Any, shipped: dict[str, bytes]) -> None:
+    """Make the values that the host shipped those of its fixtures, as if they had been set up here."""
     callspec: Any = getattr(item, "callspec", None)
-    scope: Scope = definitions[-1]._scope
-    if callspec is not None and name in getattr(callspec, "_arg2scope", {}):
-        scope = callspec._arg2scope[name]
-    return scope > Scope.Function
+    for name, pickled in shipped.items():
+        definition = request._arg2fixturedefs[name][-1]
+        if getattr(definition, "_nsisolate_shipped", None) != pickled:
+            definition._nsisolate_shipped = pickled
+            param = callspec.params.get(name) if callspec is not None else None
+            definition.cached_result = (cloudpickle.loads(pickled), param, None)
 
 
 def tear_down_to(
