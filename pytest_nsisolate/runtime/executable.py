@@ -28,7 +28,7 @@ def find_executable(process: Process) -> str:
         _check(name)
         return name
     denied = None
-    for directory in _search_path(process.env):
+    for directory in _search_path(process.env) if name else ():
         candidate = f"{directory or '.'}/{name}"
         try:
             _check(candidate)

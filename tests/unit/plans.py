@@ -1,0 +1,169 @@
+"""Hypothesis strategies for plans that parsing accepts."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from hypothesis import strategies as st
+
+from pytest_nsisolate.runtime import capabilities, mount_options
+from pytest_nsisolate.runtime.plan import (
+    NAMESPACE_TYPES,
+    Capabilities,
+    ConsoleSize,
+    Device,
+    IdMapping,
+    Mount,
+    Namespace,
+    Plan,
+    Process,
+    Rlimit,
+    Root,
+    TimeOffset,
+    User,
+)
+from pytest_nsisolate.runtime.spec import PROPAGATIONS
+from pytest_nsisolate.runtime.spec_process import RLIMITS
+
+T = TypeVar("T")
+
+# Surrogates are no text, and NUL ends a string for the kernel.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+WORD = TEXT.filter(bool)
+PATH = TEXT.map(lambda text: "/" + text.lstrip("/"))
+NAMES = st.text("abcdefghij-0123456789", min_size=1, max_size=20)
+UINT32 = st.integers(0, 2**32 - 1)
+UINT64 = st.integers(0, 2**64 - 1)
+
+
+def _tuples(strategy: st.SearchStrategy[T], most: int = 3) -> st.SearchStrategy[tuple[T, ...]]:
+    return st.lists(strategy, max_size=most).map(tuple)
+
+
+def _capabilities() -> st.SearchStrategy[Capabilities]:
+    names = _tuples(st.sampled_from((*capabilities.NAMES, "CAP_FROM_THE_FUTURE")))
+    return st.builds(
+        Capabilities,
+        bounding=names,
+        effective=names,
+        inheritable=names,
+        permitted=names,
+        ambient=names,
+    )
+
+
+@st.composite
+def _rlimits(draw: st.DrawFn) -> tuple[Rlimit, ...]:
+    limits = []
+    for name in draw(st.lists(st.sampled_from(RLIMITS), unique=True, max_size=3)):
+        soft, hard = sorted((draw(UINT64), draw(UINT64)))
+        limits.append(Rlimit(type=name, soft=soft, hard=hard))
+    return tuple(limits)
+
+
+@st.composite
+def _processes(draw: st.DrawFn) -> Process:
+    terminal = draw(st.booleans())
+    size = st.builds(ConsoleSize, height=st.integers(0, 65535), width=st.integers(0, 65535))
+    return Process(
+        args=draw(st.lists(TEXT, min_size=1, max_size=3).map(tuple)),
+        cwd=draw(PATH),
+        env=draw(_tuples(st.builds("{}={}".format, NAMES, TEXT))),
+        user=draw(
+            st.builds(
+                User,
+                uid=UINT32,
+                gid=UINT32,
+                umask=st.none() | st.integers(0, 0o777),
+                additional_gids=_tuples(UINT32),
+            )
+        ),
+        terminal=terminal,
+        console_size=draw(st.none() | size) if terminal else None,
+        capabilities=draw(st.none() | _capabilities()),
+        no_new_privileges=draw(st.booleans()),
+        rlimits=draw(_rlimits()),
+        oom_score_adj=draw(st.none() | st.integers(-1000, 1000)),
+    )
+
+
+def _mounts() -> st.SearchStrategy[Mount]:
+    # Whatever is not an option that we know is the file system's business.
+    others = WORD.filter(lambda option: option not in mount_options._SPECIAL)
+    known = st.sampled_from(
+        [o for o in mount_options.KNOWN_OPTIONS if o not in ("bind", "rbind", "remount")]
+    )
+    options = _tuples(known | others.filter(lambda o: o not in mount_options.KNOWN_OPTIONS))
+    binds = options.map(lambda rest: ("bind", *rest)) | options.map(lambda rest: (*rest, "rbind"))
+    return st.builds(Mount, destination=PATH, source=TEXT, type=WORD, options=options) | st.builds(
+        Mount, destination=PATH, source=PATH, type=TEXT, options=binds
+    )
+
+
+def _devices() -> st.SearchStrategy[Device]:
+    return st.builds(
+        Device,
+        type=st.sampled_from("cbup"),
+        path=PATH,
+        major=UINT32,
+        minor=UINT32,
+        file_mode=st.integers(0, 0o7777),
+        uid=UINT32,
+        gid=UINT32,
+    )
+
+
+def _id_mappings() -> st.SearchStrategy[tuple[IdMapping, ...]]:
+    mapping = st.builds(
+        IdMapping, container_id=UINT32, host_id=UINT32, size=st.integers(1, 2**32 - 1)
+    )
+    return st.lists(mapping, min_size=1, max_size=3).map(tuple)
+
+
+@st.composite
+def _offsets(draw: st.DrawFn) -> tuple[TimeOffset, ...]:
+    return tuple(
+        TimeOffset(
+            clock=clock,
+            secs=draw(st.integers(-(2**63 - 1), 2**63 - 1)),
+            nanosecs=draw(st.integers(0, 999_999_999)),
+        )
+        for clock in ("monotonic", "boottime")
+        if draw(st.booleans())
+    )
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Return plans whose fields fit together; the root's path is for the caller to set."""
+    kinds = draw(st.sets(st.sampled_from(NAMESPACE_TYPES))) | {"mount"}
+    namespaces = tuple(
+        Namespace(type=kind, path=draw(st.just("") | PATH)) for kind in sorted(kinds)
+    )
+    plan = Plan(root=Root(path="/", readonly=draw(st.booleans())), namespaces=namespaces)
+    maps = _id_mappings() if plan.creates("user") else st.just(())
+    sysctls = [
+        name
+        for name, kind in (
+            ("net.ipv4.ip_forward", "network"),
+            ("kernel.shmmax", "ipc"),
+            ("kernel.domainname", "uts"),
+        )
+        if plan.has(kind)
+    ]
+    names = st.none() | NAMES if plan.has("uts") else st.none()
+    return plan.replace(
+        process=draw(st.none() | _processes()),
+        hostname=draw(names),
+        domainname=draw(names),
+        mounts=draw(_tuples(_mounts())),
+        uid_mappings=draw(maps),
+        gid_mappings=draw(maps),
+        time_offsets=draw(_offsets()) if plan.creates("time") else (),
+        devices=draw(_tuples(_devices())),
+        masked_paths=draw(_tuples(PATH)),
+        readonly_paths=draw(_tuples(PATH)),
+        rootfs_propagation=draw(st.sampled_from(("", *PROPAGATIONS))),
+        sysctl=tuple((name, draw(TEXT)) for name in sorted(sysctls)),
+        annotations=tuple(sorted(draw(st.dictionaries(NAMES, TEXT, max_size=2)).items())),
+    )

@@ -1,0 +1,443 @@
+"""config.json to Plan: each wrong value names its field, and a plan survives being written and read."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_nsisolate.runtime import spec
+from pytest_nsisolate.runtime.errors import NsisolateError, SpecError, UnsupportedError
+from pytest_nsisolate.runtime.plan import (
+    Capabilities,
+    ConsoleSize,
+    Device,
+    IdMapping,
+    Mount,
+    Namespace,
+    Plan,
+    Process,
+    Rlimit,
+    Root,
+    TimeOffset,
+    User,
+)
+from pytest_nsisolate.runtime.spec_default import default_plan
+from pytest_nsisolate.runtime.spec_json import decode
+from pytest_nsisolate.runtime.spec_writer import to_config
+
+from .plans import plans
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> str:
+    """A bundle directory with a rootfs."""
+    (tmp_path / "rootfs").mkdir()
+    return str(tmp_path)
+
+
+def whole() -> dict[str, Any]:
+    """Return a config that uses every property that is supported."""
+    names = ["CAP_CHOWN", "CAP_KILL"]
+    return {
+        "ociVersion": "1.0.2-dev",
+        "root": {"path": "rootfs", "readonly": True},
+        "process": {
+            "terminal": True,
+            "consoleSize": {"height": 24, "width": 80},
+            "args": ["sh", "-c", "true"],
+            "cwd": "/",
+            "env": ["A=b", "C="],
+            "user": {"uid": 1, "gid": 2, "umask": 18, "additionalGids": [3, 4]},
+            "capabilities": {
+                kind: list(names)
+                for kind in ("bounding", "effective", "inheritable", "permitted", "ambient")
+            },
+            "noNewPrivileges": True,
+            "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 20}],
+            "oomScoreAdj": -5,
+        },
+        "hostname": "box",
+        "domainname": "example.org",
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"]},
+            {"destination": "/data", "source": "data", "options": ["rbind", "ro"]},
+        ],
+        "annotations": {"org.example": "yes"},
+        "linux": {
+            "namespaces": [
+                {"type": kind}
+                for kind in ("pid", "network", "ipc", "uts", "mount", "cgroup", "user", "time")
+            ],
+            "uidMappings": [{"containerID": 0, "hostID": 1000, "size": 1}],
+            "gidMappings": [{"containerID": 0, "hostID": 1000, "size": 1}],
+            "timeOffsets": {"monotonic": {"secs": 1, "nanosecs": 2}, "boottime": {"secs": -3}},
+            "devices": [
+                {
+                    "path": "/dev/fuse",
+                    "type": "c",
+                    "major": 10,
+                    "minor": 229,
+                    "fileMode": 438,
+                    "uid": 0,
+                    "gid": 0,
+                },
+                {"path": "/dev/fifo", "type": "p"},
+            ],
+            "maskedPaths": ["/proc/kcore"],
+            "readonlyPaths": ["/proc/sys"],
+            "rootfsPropagation": "rslave",
+            "sysctl": {"net.ipv4.ip_forward": "1", "kernel.shmmax": "1000"},
+        },
+    }
+
+
+def test_every_property_is_read(bundle: str) -> None:
+    """Each property of the config is in the plan, in the plan's words."""
+    names = ("CAP_CHOWN", "CAP_KILL")
+    assert spec.parse(whole(), bundle) == Plan(
+        root=Root(path=f"{bundle}/rootfs", readonly=True),
+        namespaces=tuple(
+            Namespace(type=kind)
+            for kind in ("pid", "network", "ipc", "uts", "mount", "cgroup", "user", "time")
+        ),
+        process=Process(
+            args=("sh", "-c", "true"),
+            cwd="/",
+            env=("A=b", "C="),
+            user=User(uid=1, gid=2, umask=0o022, additional_gids=(3, 4)),
+            terminal=True,
+            console_size=ConsoleSize(height=24, width=80),
+            capabilities=Capabilities(
+                bounding=names, effective=names, inheritable=names, permitted=names, ambient=names
+            ),
+            no_new_privileges=True,
+            rlimits=(Rlimit(type="RLIMIT_NOFILE", soft=10, hard=20),),
+            oom_score_adj=-5,
+        ),
+        hostname="box",
+        domainname="example.org",
+        mounts=(
+            Mount(destination="/proc", type="proc", source="proc", options=("nosuid",)),
+            Mount(destination="/data", source=f"{bundle}/data", options=("rbind", "ro")),
+        ),
+        uid_mappings=(IdMapping(container_id=0, host_id=1000, size=1),),
+        gid_mappings=(IdMapping(container_id=0, host_id=1000, size=1),),
+        time_offsets=(
+            TimeOffset(clock="monotonic", secs=1, nanosecs=2),
+            TimeOffset(clock="boottime", secs=-3),
+        ),
+        devices=(
+            Device(type="c", path="/dev/fuse", major=10, minor=229),
+            Device(type="p", path="/dev/fifo"),
+        ),
+        masked_paths=("/proc/kcore",),
+        readonly_paths=("/proc/sys",),
+        rootfs_propagation="rslave",
+        sysctl=(("kernel.shmmax", "1000"), ("net.ipv4.ip_forward", "1")),
+        annotations=(("org.example", "yes"),),
+    )
+
+
+def changed(path: str, value: object) -> dict[str, Any]:
+    """Return the whole config with one value changed: ``process.args[0]`` style."""
+    config = whole()
+    target: Any = config
+    *parents, last = path.replace("[", ".[").split(".")
+    for part in parents:
+        target = target[int(part[1:-1]) if part.startswith("[") else part]
+    target[int(last[1:-1]) if last.startswith("[") else last] = value
+    return config
+
+
+WRONG = [
+    ("ociVersion", 1),
+    ("ociVersion", ""),
+    ("ociVersion", "1"),
+    ("ociVersion", "0.9.0"),
+    ("ociVersion", "2.0.0"),
+    ("ociVersion", "1.\N{SUPERSCRIPT TWO}.0"),
+    ("root", "rootfs"),
+    ("root.path", ""),
+    ("root.path", "missing"),
+    ("root.readonly", "yes"),
+    ("process", []),
+    ("process.terminal", 1),
+    ("process.consoleSize.height", -1),
+    ("process.consoleSize.width", None),
+    ("process.args", []),
+    ("process.args", "sh"),
+    ("process.args[1]", None),
+    ("process.args[1]", "nul\0"),
+    ("process.args[1]", "\ud800"),
+    ("process.cwd", "relative"),
+    ("process.cwd", None),
+    ("process.env[1]", "no equals sign"),
+    ("process.env[1]", "=x"),
+    ("process.user.uid", -1),
+    ("process.user.gid", 2**32),
+    ("process.user.umask", 0o1000),
+    ("process.user.additionalGids[1]", "4"),
+    ("process.capabilities", []),
+    ("process.capabilities.bounding", "CAP_CHOWN"),
+    ("process.capabilities.ambient[1]", "chown"),
+    ("process.noNewPrivileges", 0),
+    ("process.rlimits[0].type", "NOFILE"),
+    ("process.rlimits[0].type", ""),
+    ("process.rlimits[0].soft", -1),
+    ("process.rlimits[0].soft", 21),
+    ("process.rlimits[0].hard", 2**64),
+    ("process.oomScoreAdj", 1001),
+    ("process.oomScoreAdj", 1.5),
+    ("hostname", 5),
+    ("hostname", "x" * 65),
+    ("domainname", "\N{SNOWMAN}" * 22),
+    ("mounts", {}),
+    ("mounts[0]", None),
+    ("mounts[0].destination", ""),
+    ("mounts[0].type", ""),
+    ("mounts[0].options", "nosuid"),
+    ("mounts[0].options[0]", 3),
+    ("mounts[1].source", None),
+    ("mounts[1].source", ""),
+    ("annotations", []),
+    ("annotations.org", 5),
+    ("linux", []),
+    ("linux.namespaces", {}),
+    ("linux.namespaces[0].type", "nosuch"),
+    ("linux.namespaces[0].type", ""),
+    ("linux.namespaces[1].type", "pid"),
+    ("linux.namespaces[0].path", "relative"),
+    ("linux.uidMappings", []),
+    ("linux.uidMappings[0].containerID", -1),
+    ("linux.uidMappings[0].hostID", None),
+    ("linux.uidMappings[0].size", 0),
+    ("linux.gidMappings[0].size", True),
+    ("linux.timeOffsets.monotonic.secs", "1"),
+    ("linux.timeOffsets.monotonic.nanosecs", 10**9),
+    ("linux.devices[0].type", "x"),
+    ("linux.devices[0].type", ""),
+    ("linux.devices[0].path", "relative"),
+    ("linux.devices[0].major", None),
+    ("linux.devices[0].fileMode", 0o10000),
+    ("linux.maskedPaths[0]", "relative"),
+    ("linux.readonlyPaths", "/proc"),
+    ("linux.rootfsPropagation", "sideways"),
+    ("linux.sysctl.kernel", "1"),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), WRONG)
+def test_a_wrong_value_names_its_field(bundle: str, path: str, value: object) -> None:
+    """A value that the spec does not allow is a SpecError with the field's path."""
+    with pytest.raises(SpecError) as caught:
+        spec.parse(changed(path, value), bundle)
+    assert caught.value.field == path
+    assert str(caught.value).startswith(f"{path}: ")
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "path", ["ociVersion", "root", "root.path", "process.args", "process.cwd", "mounts[0].destination"]
+)
+def test_a_missing_value_names_its_field(bundle: str, path: str) -> None:
+    """What the spec requires is missed by its name."""
+    with pytest.raises(SpecError) as caught:
+        spec.parse(changed(path, None), bundle)
+    assert caught.value.field == path
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("hooks", {"poststop": [{"path": "/bin/true"}]}),
+        ("linux.seccomp", {"defaultAction": "SCMP_ACT_ERRNO"}),
+        ("linux.resources", {"pids": {"limit": 5}}),
+        ("linux.cgroupsPath", "/mine"),
+        ("linux.mountLabel", "label"),
+        ("process.apparmorProfile", "profile"),
+        ("process.scheduler", {"policy": "SCHED_IDLE"}),
+        ("mounts[1].uidMappings", [{"containerID": 0, "hostID": 0, "size": 1}]),
+        ("mounts[1].options", ["bind", "idmap"]),
+    ],
+)
+def test_what_is_not_supported_is_refused_by_name(bundle: str, path: str, value: object) -> None:
+    """What the spec knows and we do not do is never left out in silence."""
+    with pytest.raises(UnsupportedError, match=path.replace("[", r"\[")):
+        spec.parse(changed(path, value), bundle)
+
+
+@pytest.mark.parametrize("value", [None, {}, [], ""])
+def test_an_empty_unsupported_value_is_no_request(bundle: str, value: object) -> None:
+    """An empty value asks for nothing."""
+    assert spec.parse(changed("linux.seccomp", value), bundle)
+
+
+def test_unknown_properties_are_ignored(bundle: str) -> None:
+    """config.md: unknown properties MUST be ignored."""
+    config = whole() | {"unknown": 1}
+    config["linux"]["fromTheFuture"] = {"a": 1}
+    config["process"]["fromTheFuture"] = [1]
+    assert spec.parse(config, bundle) == spec.parse(whole(), bundle)
+
+
+def test_a_container_needs_a_mount_namespace(bundle: str) -> None:
+    """Without a mount namespace the mounts would be the host's."""
+    config = whole()
+    config["linux"]["namespaces"] = [{"type": "pid"}]
+    config["linux"] = {"namespaces": config["linux"]["namespaces"]}
+    with pytest.raises(UnsupportedError, match="mount namespace"):
+        spec.parse(config, bundle)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "field"),
+    [
+        ("uts", "hostname"),
+        ("user", "linux.uidMappings"),
+        ("time", "linux.timeOffsets"),
+        ("network", "linux.sysctl.net.ipv4.ip_forward"),
+        ("ipc", "linux.sysctl.kernel.shmmax"),
+    ],
+)
+def test_what_needs_a_namespace_says_which(bundle: str, namespace: str, field: str) -> None:
+    """A property that would reach the host for want of a namespace names both."""
+    config = whole()
+    linux = config["linux"]
+    linux["namespaces"] = [ns for ns in linux["namespaces"] if ns["type"] != namespace]
+    with pytest.raises(SpecError) as caught:
+        spec.parse(config, bundle)
+    assert caught.value.field == field
+    assert f'"{namespace}"' in str(caught.value)
+
+
+def test_console_size_is_ignored_without_a_terminal(bundle: str) -> None:
+    """config.md: runtimes MUST ignore consoleSize if terminal is false."""
+    plan = spec.parse(changed("process.terminal", False), bundle)
+    assert plan.process is not None
+    assert plan.process.console_size is None
+
+
+def test_a_relative_destination_is_taken_from_the_root(bundle: str) -> None:
+    """config.md: relative destinations are deprecated, and relative to the root."""
+    assert spec.parse(changed("mounts[0].destination", "proc"), bundle).mounts[0].destination == (
+        "/proc"
+    )
+
+
+def test_a_capability_of_another_kernel_is_kept(bundle: str) -> None:
+    """config.md: a capability that nobody knows is a warning's matter, not an error."""
+    plan = spec.parse(changed("process.capabilities.bounding[0]", "CAP_FUTURE"), bundle)
+    assert plan.process is not None
+    assert plan.process.capabilities is not None
+    assert plan.process.capabilities.bounding == ("CAP_FUTURE", "CAP_KILL")
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(codec=None), max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def refused_or_plan(config: object, bundle: str) -> None:
+    """Parse; nothing but a plan, a SpecError or an UnsupportedError may come of it."""
+    try:
+        assert isinstance(spec.parse(config, bundle), Plan)
+    except (SpecError, UnsupportedError) as error:
+        str(error).encode()
+
+
+@given(JSON)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_json_is_a_plan_or_refused(bundle: str, config: object) -> None:
+    """Arbitrary JSON never makes another exception."""
+    refused_or_plan(config, bundle)
+
+
+def places(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Return the path of every value in a JSON structure."""
+    found = [path] if path else []
+    entries: Any = ()
+    if isinstance(value, dict):
+        entries = value.items()
+    elif isinstance(value, list):
+        entries = enumerate(value)
+    for key, inner in entries:
+        found += places(inner, (*path, key))
+    return found
+
+
+@given(st.sampled_from(places(whole())), JSON)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+def test_any_value_in_any_place_is_a_plan_or_refused(
+    bundle: str, place: tuple[str | int, ...], value: object
+) -> None:
+    """Arbitrary JSON in the place of any one value never makes another exception."""
+    config: Any = copy.deepcopy(whole())
+    target = config
+    for key in place[:-1]:
+        target = target[key]
+    target[place[-1]] = value
+    refused_or_plan(config, bundle)
+
+
+@given(plans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_plan_survives_being_written_and_read(bundle: str, plan: Plan) -> None:
+    """Plan → config.json → Plan is the same plan."""
+    plan = plan.replace(root=Root(path=f"{bundle}/rootfs", readonly=plan.root.readonly))
+    config = json.loads(json.dumps(to_config(plan)))
+    assert spec.parse(config, bundle) == plan
+
+
+@pytest.mark.parametrize("rootless", [False, True])
+def test_the_default_plan_survives_too(bundle: str, rootless: bool) -> None:
+    """What ``spec`` writes reads back as the default plan."""
+    plan = default_plan(rootless=rootless)
+    read = spec.parse(json.loads(json.dumps(to_config(plan))), bundle)
+    assert read == plan.replace(root=Root(path=f"{bundle}/rootfs", readonly=True))
+
+
+def test_every_supported_property_survives(bundle: str) -> None:
+    """The config that uses everything is the same plan after a round trip."""
+    plan = spec.parse(whole(), bundle)
+    assert spec.parse(json.loads(json.dumps(to_config(plan))), bundle) == plan
+
+
+@given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_decoding_is_that_of_the_json_package(raw: bytes) -> None:
+    """The quick decoder gives what ``json.loads`` gives, and refuses what it refuses."""
+    try:
+        expected = json.loads(raw)
+    except ValueError:
+        with pytest.raises(ValueError):  # noqa: PT011 - json's own sentence
+            decode(raw)
+    else:
+        assert repr(decode(raw)) == repr(expected)
+
+
+@pytest.mark.parametrize("raw", [b'\xef\xbb\xbf{"a": 1}', '{"a": 1}'.encode("utf-16")])
+def test_other_encodings_are_read(raw: bytes) -> None:
+    """A byte order mark, and UTF-16, are as good as with ``json.loads``."""
+    assert decode(raw) == {"a": 1}
+
+
+def test_loading_names_the_file(tmp_path: Path) -> None:
+    """What is wrong with the file itself is said with its path."""
+    with pytest.raises(NsisolateError, match=r"there is no config\.json in it"):
+        spec.load(str(tmp_path))
+    with pytest.raises(NsisolateError, match="there is no such directory"):
+        spec.load(str(tmp_path / "missing"))
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(SpecError, match="is not JSON"):
+        spec.load(str(tmp_path))
