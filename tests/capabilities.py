@@ -68,5 +68,12 @@ def has_capability(number: int) -> bool:
 @functools.cache
 def can_be_run_by(uid: int, program: str) -> bool:
     """Tell whether the ordinary user *uid* may execute *program* (asked as root)."""
-    command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", program, "--version"]
+    command = [
+        "setpriv",
+        f"--reuid={uid}",
+        f"--regid={uid}",
+        "--clear-groups",
+        program,
+        "--version",
+    ]
     return has_program("setpriv") and succeeds(*command)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 
+from ..runtime.errors import NsisolateError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
-
-from ..runtime.errors import NsisolateError
 
 _VERBS = {
     "run": "run a bundle in the foreground",

@@ -11,6 +11,7 @@ from .outcome import Exited, Signalled, of_wait_status
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .launcher import Launched
+    from .terminal_proxy import TerminalProxy
 
 #: Those that stop us or tell of our own faults are not the container's business.
 _NOT_FORWARDED = (
@@ -55,9 +56,9 @@ def attend(launched: Launched, signals: Signals) -> Exited | Signalled:
     """Forward signals and the terminal until the container process ends; return how it ended."""
     if launched.terminal_fd is None:
         return _attend_process(launched.pid, signals)
-    from .terminal_proxy import TerminalProxy
+    from . import terminal_proxy
 
-    with TerminalProxy(launched.terminal_fd) as proxy:
+    with terminal_proxy.TerminalProxy(launched.terminal_fd) as proxy:
         return _attend_with_terminal(launched.pid, signals, proxy)
 
 

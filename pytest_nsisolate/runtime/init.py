@@ -12,7 +12,7 @@ import os
 
 from . import namespaces
 from . import syscalls as sys
-from .channel import GO, FORKED, MAPS_WRITTEN, READY, TERMINAL, WANT_MAPS, Channel
+from .channel import FORKED, GO, MAPS_WRITTEN, READY, TERMINAL, WANT_MAPS, Channel
 from .devices import create_devices, finish_dev, has_own_dev, writable_for_now
 from .errors import KernelCallError, SetupError
 from .executable import execute, find_executable
@@ -103,7 +103,7 @@ def _write_oom_score_adj(plan: Plan) -> None:
 
 
 def container(plan: Plan, channel: Channel) -> NoReturn:
-    """The second stage of an OCI container: build the root, then become ``process``."""
+    """Build the root, then become ``process``: the second stage of an OCI container."""
     process = plan.process
     assert process is not None, "a plan whose payload is a program has a process"
     set_names(plan)

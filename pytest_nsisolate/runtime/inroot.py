@@ -24,8 +24,10 @@ def open_path(root_fd: int, path: str) -> int:
 
 
 def open_or_create(root_fd: int, path: str, *, directory: bool) -> int:
-    """Like :func:`open_path`, creating what is missing: directories, and at the end, unless
-    *directory*, an empty file. A dangling symlink is followed inside the root, and its target made.
+    """Open *path* as :func:`open_path` does, and make what is missing.
+
+    That is directories, and at the end, unless *directory*, an empty file. A dangling symlink is followed
+    inside the root, and its target made.
     """
     try:
         return open_path(root_fd, path)

@@ -190,8 +190,9 @@ def _mount_with_content(mount: Mount, options: MountOptions, data: str, root_fd:
 
 
 def remount(options: MountOptions, destination: str, root_fd: int) -> None:
-    """Change the flags of what is mounted on *destination*: of the mount with ``bind``, otherwise of
-    its file system.
+    """Change the flags of what is mounted on *destination*.
+
+    With ``bind`` they are those of the mount, otherwise of its file system.
     """
     fd = open_path(root_fd, destination)
     try:

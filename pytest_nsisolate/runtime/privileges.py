@@ -53,7 +53,9 @@ def _set_rlimit(limit: Rlimit, soft: int, hard: int) -> None:
     except (OSError, ValueError, OverflowError) as error:
         # The resource module turns EPERM and EINVAL into ValueError.
         now = _unsigned(resource.getrlimit(_number(limit))[1])
-        hint = "fs.nr_open is the most that this one can be" if limit.type == "RLIMIT_NOFILE" else ""
+        hint = (
+            "fs.nr_open is the most that this one can be" if limit.type == "RLIMIT_NOFILE" else ""
+        )
         if hard > now:
             hint = f"the hard limit is {now}, and only CAP_SYS_RESOURCE may raise it"
         raise SetupError(
@@ -95,23 +97,7 @@ def drop_bounding(keep: int) -> None:
 
 def set_ids(user: User) -> None:
     """Set groups, then gid, then uid."""
-    if user.additional_gids or _may_set_groups():
-        try:
-            os.setgroups(user.additional_gids)
-        except OSError as error:
-            if error.errno == errno.EPERM and not user.additional_gids:
-                return set_own_ids(user)  # a denied setgroups that no /proc told of
-            raise SetupError(
-                "user",
-                f"setgroups({list(user.additional_gids)})",
-                error.errno or 0,
-                "additionalGids needs a user namespace whose maps root, or newgidmap, wrote",
-            ) from error
-    set_own_ids(user)
-
-
-def set_own_ids(user: User) -> None:
-    """Set gid, then uid."""
+    _set_groups(user)
     for call, number in ((os.setresgid, user.gid), (os.setresuid, user.uid)):
         try:
             call(number, number, number)
@@ -119,6 +105,22 @@ def set_own_ids(user: User) -> None:
             hint = f"the id {number} is not mapped" if error.errno == errno.EINVAL else ""
             step = f"{call.__name__}({number})"
             raise SetupError("user", step, error.errno or 0, hint) from error
+
+
+def _set_groups(user: User) -> None:
+    if not user.additional_gids and not _may_set_groups():
+        return
+    try:
+        os.setgroups(user.additional_gids)
+    except OSError as error:
+        if error.errno == errno.EPERM and not user.additional_gids:
+            return  # setgroups is denied, and there was no /proc to tell
+        raise SetupError(
+            "user",
+            f"setgroups({list(user.additional_gids)})",
+            error.errno or 0,
+            "additionalGids needs a user namespace whose maps root, or newgidmap, wrote",
+        ) from error
 
 
 def _may_set_groups() -> bool:

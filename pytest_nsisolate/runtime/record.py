@@ -25,13 +25,15 @@ class RecordType(type):
     _defaults: dict[str, Any]
 
     def __new__(mcls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> RecordType:
+        """Make the class: annotations are slots, and what they are assigned are defaults."""
         own = tuple(body.get("__annotations__", {}))
         defaults = {field: body.pop(field) for field in own if field in body}
         body["__slots__"] = own
         cls = super().__new__(mcls, name, bases, body)
         inherited = [base for base in bases if isinstance(base, RecordType)]
         cls._fields = tuple(f for base in inherited for f in base._fields) + own
-        cls._defaults = {k: v for base in inherited for k, v in base._defaults.items()} | defaults
+        inherited_defaults = [base._defaults for base in inherited]  # noqa: SLF001 - our own class
+        cls._defaults = {k: v for known in inherited_defaults for k, v in known.items()} | defaults
         return cls
 
 

@@ -25,7 +25,7 @@ from .plan import (
 from .spec_checks import validate
 from .spec_json import decode
 from .spec_process import read_process
-from .spec_reader import INT64_MAX, UINT32_MAX, Reader, absolute, a_string, show
+from .spec_reader import INT64_MAX, UINT32_MAX, Reader, absolute, show
 
 SPEC_VERSION = "1.3.0"
 
@@ -109,7 +109,9 @@ def _check_version(reader: Reader) -> None:
     version = reader.string("ociVersion")
     parts = version.partition("+")[0].partition("-")[0].split(".")
     if len(parts) != 3 or not all(part.isdecimal() and part.isascii() for part in parts):
-        raise reader.wrong("ociVersion", f"{show(version)} is not a version such as {SPEC_VERSION!r}")
+        raise reader.wrong(
+            "ociVersion", f"{show(version)} is not a version such as {SPEC_VERSION!r}"
+        )
     if parts[0] != "1":
         raise reader.wrong("ociVersion", f"{show(version)} is not supported, {SPEC_VERSION} is")
 

@@ -41,7 +41,8 @@ def _maps_need_user_namespace(plan: Plan) -> None:
     for key, mappings in (("uidMappings", plan.uid_mappings), ("gidMappings", plan.gid_mappings)):
         if mappings and not plan.creates("user"):
             raise SpecError(
-                f"linux.{key}", 'needs a new user namespace: add {"type": "user"} to linux.namespaces'
+                f"linux.{key}",
+                'needs a new user namespace: add {"type": "user"} to linux.namespaces',
             )
         if not mappings and plan.creates("user"):
             raise SpecError(
@@ -62,7 +63,8 @@ def _names_need_uts_namespace(plan: Plan) -> None:
 def _offsets_need_time_namespace(plan: Plan) -> None:
     if plan.time_offsets and not plan.creates("time"):
         raise SpecError(
-            "linux.timeOffsets", 'needs a new time namespace: add {"type": "time"} to linux.namespaces'
+            "linux.timeOffsets",
+            'needs a new time namespace: add {"type": "time"} to linux.namespaces',
         )
 
 
@@ -90,7 +92,9 @@ def _sysctls_are_namespaced(plan: Plan) -> None:
         elif dotted in ("kernel.domainname", "kernel.hostname"):
             needed = "uts"
         else:
-            raise SpecError(f"linux.sysctl.{name}", "is not in a namespace; it would change the host")
+            raise SpecError(
+                f"linux.sysctl.{name}", "is not in a namespace; it would change the host"
+            )
         if not plan.has(needed):
             raise SpecError(
                 f"linux.sysctl.{name}",

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import _json
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _WHITESPACE = " \t\n\r"
 
 
@@ -25,10 +29,12 @@ def decode(raw: bytes) -> object:
     """
     try:
         text = raw.decode().strip(_WHITESPACE)
-        value, end = _json.make_scanner(_Settings)(text, 0)
+        # The stub asks for a scanner where the scanner asks for a decoder's settings.
+        scan: Callable[[str, int], tuple[object, int]]
+        scan = _json.make_scanner(_Settings)  # type: ignore[arg-type]
+        value, end = scan(text, 0)
         if end == len(text):
-            found: object = value
-            return found
+            return value
     except (ValueError, StopIteration, RecursionError, SystemError):
         # SystemError: the scanner wants to raise an exception of a package that is not there.
         pass

@@ -7,7 +7,7 @@ from .errors import SpecError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     T = TypeVar("T")
 
@@ -50,16 +50,20 @@ class Reader:
         """Tell whether *key* has a value that is not null."""
         return self._value.get(key) is not None
 
-    def raw(self, key: str) -> object:
+    def raw(self, key: str) -> Any:
         """Return the value of *key* as it is, or None."""
         return self._value.get(key)
+
+    def names(self) -> list[str]:
+        """Return all keys, sorted."""
+        return sorted(self._value)
 
     def object(self, key: str) -> Reader:
         """Return the object under *key*; an absent one is empty."""
         value = self._value.get(key)
         return Reader({} if value is None else value, self.field(key))
 
-    def array(self, key: str, item: Callable[[object, str], T]) -> tuple[T, ...]:
+    def array(self, key: str, item: Callable[[Any, str], T]) -> tuple[T, ...]:
         """Return the array under *key*, each entry made by *item*, which also gets its path."""
         value = self._value.get(key)
         if value is None:
@@ -80,7 +84,7 @@ class Reader:
     def string_map(self, key: str) -> tuple[tuple[str, str], ...]:
         """Return the object of strings under *key*, as sorted pairs."""
         reader = self.object(key)
-        return tuple((name, reader.string(name)) for name in sorted(reader._value))
+        return tuple((name, reader.string(name)) for name in reader.names())
 
     def boolean(self, key: str, default: bool = False) -> bool:
         """Return the boolean under *key*."""

@@ -84,9 +84,7 @@ def base_config(identity: Identity) -> Config:
             },
         ],
         "linux": {
-            "namespaces": [
-                {"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")
-            ],
+            "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")],
         },
     }
     if identity.user_namespace:
@@ -166,7 +164,9 @@ class Bundle:
     def give(self, path: Path) -> None:
         """Give a file to the container's root."""
         if os.geteuid() == 0:
-            os.chown(path, self.identity.mapped_uid, self.identity.mapped_gid, follow_symlinks=False)
+            os.chown(
+                path, self.identity.mapped_uid, self.identity.mapped_gid, follow_symlinks=False
+            )
 
     def command(self) -> list[str]:
         """Return the command line, once the config is written."""

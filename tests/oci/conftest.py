@@ -20,7 +20,7 @@ from .runtime_under_test import is_ours, runtime_command
 
 @pytest.fixture(params=["root", "root-userns", "user"])
 def identity(request: pytest.FixtureRequest) -> Identity:
-    """Who calls the runtime; each test runs once for each that is possible here."""
+    """Return who calls the runtime; each test runs once for each that is possible here."""
     chosen = identity_named(request.param)
     chosen.need()
     return chosen
@@ -28,14 +28,14 @@ def identity(request: pytest.FixtureRequest) -> Identity:
 
 @pytest.fixture(scope="session")
 def busybox() -> str:
-    """Debian's static busybox."""
+    """Return the path of Debian's static busybox."""
     capabilities.need(os.access(BUSYBOX, os.X_OK), "busybox (apt-get install busybox-static)")
     return BUSYBOX
 
 
 @pytest.fixture
 def bundle(identity: Identity, busybox: str) -> Iterator[Bundle]:
-    """A bundle that works, for the test to change; afterwards nothing of it may be left."""
+    """Yield a bundle that works, for the test to change; afterwards nothing of it may be left."""
     path = Path(tempfile.mkdtemp(prefix="nsisolate-oci-"))
     made = Bundle(path, identity, base_config(identity))
     mounts_before = Path("/proc/self/mountinfo").read_text()

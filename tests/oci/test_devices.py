@@ -71,7 +71,9 @@ def test_a_device_is_made_with_its_mode_and_owner(bundle: Bundle) -> None:
         {"path": "/dev/a/fifo", "type": "p", "fileMode": 0o600},
         {"path": "/dev/block", "type": "b", "major": 7, "minor": 99},
     ]
-    assert bundle.output("stat -c '%F %t:%T %a %u:%g' /dev/own /dev/a/fifo /dev/block").splitlines() == [
+    assert bundle.output(
+        "stat -c '%F %t:%T %a %u:%g' /dev/own /dev/a/fifo /dev/block"
+    ).splitlines() == [
         "character special file 1:3 640 7:8",
         "fifo 0:0 600 0:0",
         "block special file 7:63 666 0:0",

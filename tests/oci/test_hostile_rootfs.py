@@ -13,7 +13,7 @@ from .runtime_under_test import is_ours, known_of_crun
 
 @pytest.fixture
 def outside(bundle: Bundle) -> Path:
-    """A directory of the host's that a symlink in the rootfs points to."""
+    """Make a directory of the host's that a symlink in the rootfs points to."""
     path = bundle.directory("outside")
     (path / "file").write_text("the host's\n")
     bundle.give(path / "file")
@@ -30,9 +30,7 @@ def test_a_symlink_cannot_lead_a_mount_outside(bundle: Bundle, outside: Path, up
     assert finished.out == "new\n" or not is_ours()
 
 
-def test_a_symlink_in_the_middle_cannot_lead_a_mount_outside(
-    bundle: Bundle, outside: Path
-) -> None:
+def test_a_symlink_in_the_middle_cannot_lead_a_mount_outside(bundle: Bundle, outside: Path) -> None:
     """A symlink among a destination's directories is followed inside the rootfs."""
     (bundle.rootfs / "link").symlink_to(outside)
     bundle.bind(bundle.directory("data"), "/link/deep/data")

@@ -12,7 +12,7 @@ import pytest
 from .. import capabilities
 from .bundle import TIMEOUT, Bundle
 from .identity import ORDINARY_UID
-from .runtime_under_test import is_ours, known_of_crun
+from .runtime_under_test import is_ours
 
 IN_USER_NAMESPACE = pytest.mark.parametrize("identity", ["root-userns", "user"], indirect=True)
 ROOT_USERNS = pytest.mark.parametrize("identity", ["root-userns"], indirect=True)
@@ -69,7 +69,6 @@ def test_an_ordinary_user_is_denied_setgroups(bundle: Bundle) -> None:
 @USER
 def test_an_ordinary_user_may_be_somebody_else_than_root_inside(bundle: Bundle) -> None:
     """The one id that is mapped may be any id inside."""
-    known_of_crun("becomes uid 0 on the way, which has no map")
     bundle.linux["uidMappings"][0]["containerID"] = 1234
     bundle.linux["gidMappings"][0]["containerID"] = 4321
     bundle.process["user"] = {"uid": 1234, "gid": 4321}
@@ -89,9 +88,7 @@ def test_an_ordinary_user_cannot_map_ids_that_are_not_his(bundle: Bundle) -> Non
 def test_ranges_are_mapped_by_newuidmap(bundle: Bundle) -> None:
     """Ranges of /etc/subuid and /etc/subgid are mapped through newuidmap and newgidmap."""
     capabilities.need_root()  # for a private /etc/subuid
-    capabilities.need(
-        capabilities.has_program("newuidmap"), "newuidmap (apt-get install uidmap)"
-    )
+    capabilities.need(capabilities.has_program("newuidmap"), "newuidmap (apt-get install uidmap)")
     for kind, first in (("uid", 300000), ("gid", 400000)):
         bundle.linux[f"{kind}Mappings"] = [
             {"containerID": 0, "hostID": ORDINARY_UID, "size": 1},

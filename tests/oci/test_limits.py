@@ -44,7 +44,6 @@ def test_a_limit_is_set(bundle: Bundle, name: str) -> None:
         "RLIMIT_NOFILE": (5, 6),
         "RLIMIT_STACK": (1_000_000, 2_000_000),
     }.get(name, (100, 200))
-    known_of_crun("does not know RLIMIT_LOCKS", when=name == "RLIMIT_LOCKS")
     known_of_crun(
         "meets the limits itself, which are too low", when=name in ("RLIMIT_NOFILE", "RLIMIT_FSIZE")
     )
@@ -114,7 +113,6 @@ def test_without_oom_score_adj_it_is_the_callers(bundle: Bundle) -> None:
 @pytest.mark.parametrize("identity", ["user"], indirect=True)
 def test_lowering_oom_score_adj_needs_privilege(bundle: Bundle) -> None:
     """An ordinary user who asks for a lower score gets an error, and not another score."""
-    known_of_crun("goes on with another score")
     capabilities.need(Path("/proc/self/oom_score_adj").read_text().strip() == "0", "a score of 0")
     bundle.process["oomScoreAdj"] = -500
     finished = bundle.run("true")

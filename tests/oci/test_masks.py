@@ -12,7 +12,7 @@ USER_NAMESPACED = pytest.mark.parametrize("identity", ["root-userns", "user"], i
 
 @pytest.fixture
 def secrets(bundle: Bundle) -> Bundle:
-    """A bundle with a file and a directory to mask."""
+    """Return a bundle with a file and a directory to mask."""
     directory = bundle.directory("rootfs/secrets")
     (directory / "file").write_text("secret\n")
     (bundle.rootfs / "secret").write_text("secret\n")

@@ -54,6 +54,17 @@ def test_a_namespace_that_is_not_listed_is_the_hosts(bundle: Bundle, kind: str) 
     assert inside(bundle, kind) == of_host(kind)
 
 
+def lsns(pid: int) -> str:
+    """Return what lsns(8) lists for a process."""
+    command = ["lsns", "-n", "-o", "TYPE,NS", "-p", str(pid)]
+    for _ in range(20):
+        # It fails if any process of the machine ends while it looks.
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+    return done.stdout
+
+
 @AS_ROOT
 def test_a_user_namespace_that_is_not_listed_is_the_hosts(bundle: Bundle) -> None:
     """Root needs no user namespace, and gets none unasked."""
@@ -73,9 +84,7 @@ def test_lsns_shows_the_new_namespaces_from_outside(bundle: Bundle) -> None:
     bundle.namespace("cgroup")
     running = bundle.start("echo ready; cat")
     assert running.line() == "ready"
-    command = ["lsns", "-n", "-o", "TYPE,NS", "-p", str(running.container_pid())]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = dict(line.split() for line in listed.splitlines())
+    found = dict(line.split() for line in lsns(running.container_pid()).splitlines())
     for namespace in bundle.linux["namespaces"]:
         name = PROC_NAMES.get(namespace["type"], namespace["type"])
         assert f"{name}:[{found[name]}]" != of_host(namespace["type"])
@@ -86,8 +95,12 @@ def test_lsns_shows_the_new_namespaces_from_outside(bundle: Bundle) -> None:
 def other_namespaces(*options: str, identity: Identity = ROOT) -> Iterator[int]:
     """Yield the pid of a process in namespaces of its own, made by unshare(1)."""
     command = ["unshare", *options, "sh", "-c", "echo; read line"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, cwd="/", **pipes, **demotion(identity)) as process:
+    options_of_popen = demotion(identity) | {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "cwd": "/",
+    }
+    with subprocess.Popen(command, **options_of_popen) as process:
         assert process.stdout is not None
         process.stdout.readline()
         try:

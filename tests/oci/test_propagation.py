@@ -61,7 +61,7 @@ def test_the_root_is_private_by_default(bundle: Bundle) -> None:
     ],
 )
 def test_the_root_has_its_propagation(bundle: Bundle, value: str, expected: str) -> None:
-    """rootfsPropagation shows on the root mount."""
+    """RootfsPropagation shows on the root mount."""
     bundle.linux["rootfsPropagation"] = value
     assert propagation_of(bundle, "/").replace("master", "").strip() == expected
 
@@ -69,7 +69,6 @@ def test_the_root_has_its_propagation(bundle: Bundle, value: str, expected: str)
 @pytest.mark.parametrize("identity", ["root"], indirect=True)
 def test_a_slave_root_is_a_slave_of_a_shared_host_mount(bundle: Bundle) -> None:
     """With ``rslave`` what the host mounts below a shared source comes into the container."""
-    known_of_crun("makes the root a slave of nothing")
     with mounted_tmpfs(bundle.directory("shared"), "--make-shared") as shared:
         (shared / "later").mkdir()
         bundle.linux["rootfsPropagation"] = "rslave"

@@ -53,7 +53,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
-    """A terminal for the runtime."""
+    """Yield a terminal for the runtime."""
     made = Terminal()
     yield made
     os.close(made.master)
@@ -156,12 +156,12 @@ def test_the_users_terminal_is_restored(bundle: Bundle, terminal: Terminal) -> N
     assert termios.tcgetattr(terminal.slave) == before
 
 
-def test_a_container_that_does_not_read_cannot_hold_the_runtime(
-    bundle: Bundle, terminal: Terminal
-) -> None:
+def test_a_container_that_does_not_read_cannot_hold_the_runtime(bundle: Bundle) -> None:
     """More input than the terminal takes keeps neither output nor signals from passing."""
     known_of_crun("waits for the container to read")
-    script = "trap 'echo caught; exit 7' TERM; stty raw -echo; echo ready; while :; do sleep 0.1; done"
+    script = (
+        "trap 'echo caught; exit 7' TERM; stty raw -echo; echo ready; while :; do sleep 0.1; done"
+    )
     bundle.process["terminal"] = True
     running = bundle.start(script)
     assert running.line() == "ready"

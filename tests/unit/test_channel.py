@@ -20,7 +20,7 @@ ANY_TEXT = st.text(st.characters(codec=None))
 
 @pytest.fixture
 def pair() -> Iterator[tuple[Channel, Channel]]:
-    """Two connected ends."""
+    """Yield two connected ends."""
     ours, theirs = Channel.pair()
     yield ours, theirs
     ours.close()
@@ -95,9 +95,7 @@ def test_a_set_up_error_is_raised_on_the_other_side(pair: tuple[Channel, Channel
         errno.EPERM,
         "try z",
     )
-    assert str(error) == (
-        "mounts: mount x on y: EPERM: Operation not permitted\nhint: try z"
-    )
+    assert str(error) == ("mounts: mount x on y: EPERM: Operation not permitted\nhint: try z")
 
 
 def test_a_payload_error_keeps_its_exit_code(pair: tuple[Channel, Channel]) -> None:

@@ -13,7 +13,7 @@ from pytest_nsisolate.runtime.plan import Process
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
-    """A PATH of two directories: a program in the second, something else of that name in the first."""
+    """Return a PATH of two directories: a program in the second, not one of that name in the first."""
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
     (tmp_path / "first/program").write_text("not executable")

@@ -85,7 +85,9 @@ def test_the_runtime_imports_no_pytest() -> None:
         if path.name != "__main__.py"
     ]
     loaded = loaded_by("; ".join(f"import {name}" for name in names))
-    assert not {name for name in loaded if name.partition(".")[0] in ("pytest", "_pytest", "pluggy")}
+    assert not {
+        name for name in loaded if name.partition(".")[0] in ("pytest", "_pytest", "pluggy")
+    }
 
 
 @pytest.mark.parametrize("module", ["runtime.launcher", "cli.run"])

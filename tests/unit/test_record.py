@@ -43,7 +43,7 @@ def test_an_unknown_field_is_an_error() -> None:
 def test_positional_arguments_are_refused() -> None:
     """Fields are keyword-only."""
     with pytest.raises(TypeError):
-        Point(1)  # type: ignore[misc]
+        Point(1)  # type: ignore[call-arg]
 
 
 def test_a_record_is_frozen() -> None:

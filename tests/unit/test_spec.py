@@ -36,7 +36,7 @@ from .plans import plans
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> str:
-    """A bundle directory with a rootfs."""
+    """Return a bundle directory with a rootfs."""
     (tmp_path / "rootfs").mkdir()
     return str(tmp_path)
 
@@ -243,7 +243,8 @@ def test_a_wrong_value_names_its_field(bundle: str, path: str, value: object) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["ociVersion", "root", "root.path", "process.args", "process.cwd", "mounts[0].destination"]
+    "path",
+    ["ociVersion", "root", "root.path", "process.args", "process.cwd", "mounts[0].destination"],
 )
 def test_a_missing_value_names_its_field(bundle: str, path: str) -> None:
     """What the spec requires is missed by its name."""
@@ -344,7 +345,9 @@ JSON = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(st.characters(codec=None), max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 
