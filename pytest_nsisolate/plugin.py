@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .host.pool import Pool
     from .host.run import NoRun, Run
+    from .rootfs.sandbox import Sandbox
 
 _REQUEST = pytest.StashKey[Request | None]()
 _RUN = pytest.StashKey["Run | NoRun | None"]()
@@ -91,19 +92,24 @@ class Isolation:
         """Build the first sandbox before the first test: what this machine cannot give is told now."""
         if session.config.option.collectonly:
             return
-        requests = [item.stash.get(_REQUEST, None) for item in session.items]
-        wanted = next((request for request in requests if request is not None), None)
-        if wanted is not None:
-            self._open(wanted)
+        paths: dict[Sandbox, list[str]] = {}
+        for item in session.items:
+            request = item.stash.get(_REQUEST, None)
+            if request is not None:
+                files = paths.setdefault(request.sandbox, [])
+                if str(item.path) not in files[-1:]:
+                    files.append(str(item.path))
+        if paths:
+            self._open(paths)
 
-    def _open(self, request: Request) -> None:
+    def _open(self, paths: dict[Sandbox, list[str]]) -> None:
         from .host.pool import Pool
 
         try:
             if self._unavailable:
                 raise NsisolateError(self._unavailable)
-            self._pool = Pool(self._config)
-            self._pool.template_for(request.sandbox)
+            self._pool = Pool(self._config, paths)
+            self._pool.template_for(next(iter(paths)))
         except NsisolateError as error:
             self._pool = None
             self._unavailable = f"isolation is not available: {error}"
@@ -129,7 +135,8 @@ class Isolation:
 
     def _start_run(self, item: pytest.Item, request: Request) -> Run:
         if self._pool is None:
-            pytest.skip(self._unavailable)
+            # At the test's place, not at this one.
+            raise pytest.skip.Exception(self._unavailable, _use_item_location=True)
         try:
             return self._pool.run(item, request)
         except NsisolateError as error:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
-from ..template.main import STACKS_SIGNAL
-from ..template.reporting import SECTION_LIMIT
-from .template import Template
+from ..wire.limits import STACKS_SIGNAL
+from .template import Template, read_text
 
 _STACKS_WITHIN = 2.0
 _QUIET_FOR = 0.05
@@ -20,11 +19,11 @@ def crash_report(
     item: pytest.Item, when: str, problem: str, template: Template, duration: float
 ) -> pytest.TestReport:
     """Return the failed report of a phase that never reported."""
-    stacks = "" if template.stacks.closed else _relevant(_read(template.stacks))
+    stacks = "" if template.stacks.closed else _relevant(read_text(template.stacks))
     text = f"{problem}\n\n{stacks}".rstrip()
     sections = []
     for name, file in (("out", template.out), ("err", template.err)):
-        output = "" if file.closed else _read(file)
+        output = "" if file.closed else read_text(file)
         if output:
             sections.append((f"Captured std{name} {when}", output))
     return _report(item, when, "failed", text, sections, duration)
@@ -90,15 +89,3 @@ def read_stacks(template: Template, pid: int) -> None:
             size, quiet_since = now, time.monotonic()
         elif size and time.monotonic() - quiet_since > _QUIET_FOR:
             return
-
-
-def _read(file: IO[bytes]) -> str:
-    """Return a file's text; of a long one its beginning and its end."""
-    size = os.fstat(file.fileno()).st_size
-    if size <= SECTION_LIMIT:
-        return os.pread(file.fileno(), size, 0).decode("utf-8", "replace")
-    half = SECTION_LIMIT // 2
-    head = os.pread(file.fileno(), half, 0).decode("utf-8", "replace")
-    tail = os.pread(file.fileno(), half, size - half).decode("utf-8", "replace")
-    left_out = size - 2 * half
-    return f"{head}\n[... {left_out} bytes left out by pytest-nsisolate ...]\n{tail}"

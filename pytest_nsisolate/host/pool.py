@@ -43,10 +43,11 @@ class TornDown:
 
 
 class Pool:
-    """The templates of one session."""
+    """The templates of one session; *paths* are the files of each sandbox's tests, in order."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, paths: dict[Sandbox, list[str]]) -> None:
         self._config = config
+        self._paths = paths
         self._templates: dict[Sandbox, Template] = {}
         self._overlay = True
 
@@ -58,16 +59,17 @@ class Pool:
         return template
 
     def _start(self, sandbox: Sandbox) -> Template:
+        paths = self._paths.get(sandbox, [])
         if not self._overlay:
-            return Template(self._config, sandbox.replace(overlay=False))
+            return Template(self._config, sandbox.replace(overlay=False), paths)
         try:
-            return Template(self._config, sandbox)
+            return Template(self._config, sandbox, paths)
         except SetupError as error:
             if "overlay" not in error.call or sandbox.root:
                 raise
             # The kernel, or the project's file system, has no overlay for user namespaces.
             self._overlay = False
-            return Template(self._config, sandbox.replace(overlay=False))
+            return Template(self._config, sandbox.replace(overlay=False), paths)
 
     @property
     def project_is_writable(self) -> bool:

@@ -27,6 +27,7 @@ from ..runtime.outcome import Exited, Signalled, of_wait_status
 from ..runtime.spec_writer import to_config
 from ..wire import frames
 from ..wire.data import MalformedData, load
+from ..wire.limits import SECTION_LIMIT
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
 _LAUNCH = (
@@ -50,10 +51,11 @@ class TemplateLost(NsisolateError):
 class Template:
     """A running template and the files that its tests' output goes to."""
 
-    def __init__(self, config: pytest.Config, sandbox: Sandbox) -> None:
+    def __init__(self, config: pytest.Config, sandbox: Sandbox, paths: list[str]) -> None:
         self._config = config
+        self._paths = paths
         self.sandbox = sandbox
-        self.out, self.err, self.stacks = (_shared_file() for _ in range(3))
+        self.out, self.err, self.stacks, self._log = (_shared_file() for _ in range(4))
         self.finished = False
         cwd = os.getcwd()
         prepared = prepare(sandbox, cwd=cwd)
@@ -128,6 +130,7 @@ class Template:
         start = {
             "option": option,
             "args": list(self._config.args),
+            "paths": self._paths,
             "basetemp": str(factory.getbasetemp()),
             "environ": dict(os.environ),
             "namespaces": inner_flags(plan),
@@ -138,7 +141,7 @@ class Template:
                 "capabilities": plan.process.capabilities.permitted,
             },
         }
-        files = (self.out.fileno(), self.err.fileno(), self.stacks.fileno())
+        files = tuple(f.fileno() for f in (self.out, self.err, self.stacks, self._log))
         frames.send(self.socket, frames.START, cloudpickle.dumps(start), files)
         self.expect(frames.READY)
 
@@ -193,7 +196,8 @@ class Template:
             return TemplateLost("the sandbox's factory was killed")
         except SetupError as error:
             return TemplateLost(f"the sandbox failed: {error}")
-        return TemplateLost(f"the template {describe(ended)}")
+        said = read_text(self._log).strip()
+        return TemplateLost(f"the template {describe(ended)}" + (f":\n{said}" if said else ""))
 
     def signal(self, pid: int, number: int) -> None:
         """Send a signal to a process in the template's pid namespace."""
@@ -245,7 +249,7 @@ class Template:
             os.waitpid(self._launcher, 0)
         except ChildProcessError:
             pass
-        for file in (self.out, self.err, self.stacks):
+        for file in (self.out, self.err, self.stacks, self._log):
             file.close()
 
     def forget_output(self) -> None:
@@ -267,6 +271,18 @@ def _shared_file() -> IO[bytes]:
     file = tempfile.TemporaryFile()
     fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_APPEND)
     return file
+
+
+def read_text(file: IO[bytes]) -> str:
+    """Return a file's text; of a long one its beginning and its end."""
+    size = os.fstat(file.fileno()).st_size
+    if size <= SECTION_LIMIT:
+        return os.pread(file.fileno(), size, 0).decode("utf-8", "replace")
+    half = SECTION_LIMIT // 2
+    head = os.pread(file.fileno(), half, 0).decode("utf-8", "replace")
+    tail = os.pread(file.fileno(), half, size - half).decode("utf-8", "replace")
+    left_out = size - 2 * half
+    return f"{head}\n[... {left_out} bytes left out by pytest-nsisolate ...]\n{tail}"
 
 
 def describe(outcome: Exited | Signalled) -> str:

@@ -8,6 +8,36 @@ from typing import Any
 import pytest
 
 
+class Streams:
+    """The standard streams that the template was started with, put away until a test runs.
+
+    What the template prints between tests (a conftest that prints when it is imported, say) the host has
+    printed already; it goes to a log, which is shown if the template dies.
+    """
+
+    def __init__(self, log: int) -> None:
+        self._log = log
+        self._real = {stream: os.dup(stream) for stream in (1, 2)}
+        self._places = {1: [1], 2: [2]}
+        self.put_away()
+
+    def live_in(self, stream: int, fd: int) -> None:
+        """Let *fd* be where *stream* is put back to: pytest's capturing keeps it there."""
+        self._places[stream] = [fd]
+
+    def put_away(self) -> None:
+        """Send what is not captured to the log."""
+        for places in self._places.values():
+            for fd in places:
+                os.dup2(self._log, fd)
+
+    def put_back(self) -> None:
+        """Send what is not captured to where the user sees it."""
+        for stream, places in self._places.items():
+            for fd in places:
+                os.dup2(self._real[stream], fd)
+
+
 class SharedCapture:
     """Puts the host's files under pytest's own capturing.
 
@@ -19,32 +49,32 @@ class SharedCapture:
     would read and empty them.
     """
 
-    def __init__(self, config: pytest.Config, files: tuple[int, int]) -> None:
+    def __init__(self, config: pytest.Config, files: tuple[int, int], streams: Streams) -> None:
+        self._streams = streams
         self._manager: Any = config.pluginmanager.getplugin("capturemanager")
         self._captures: list[tuple[Any, int, int]] = []
         capturing = getattr(self._manager, "_global_capturing", None)
-        for stream, file in (("out", files[0]), ("err", files[1])):
-            capture = getattr(capturing, stream, None)
+        for stream, name in ((1, "out"), (2, "err")):
+            capture = getattr(capturing, name, None)
             if hasattr(capture, "targetfd") and hasattr(capture, "tmpfile"):
                 own = os.dup(capture.tmpfile.fileno())
-                self._captures.append((capture, file, own))
+                self._captures.append((capture, files[stream - 1], own))
+                streams.live_in(stream, capture.targetfd_save)
 
-    def attach(self) -> None:
-        """Capture into the host's files."""
+    def start(self) -> None:
+        """Capture into the host's files from here on, and forget what was captured between tests."""
+        self._streams.put_back()
         for capture, file, _own in self._captures:
             _exchange(capture, file)
+        if self._manager is not None:
+            self._manager.resume_global_capture()
+            self._manager.read_global_capture()
 
     def detach(self) -> None:
         """Capture into pytest's own files."""
         for capture, _file, own in self._captures:
             _exchange(capture, own)
-
-    def start(self) -> None:
-        """Capture from here on, and forget what was captured between tests."""
-        if self._manager is not None:
-            self.attach()
-            self._manager.resume_global_capture()
-            self._manager.read_global_capture()
+        self._streams.put_away()
 
     def stop(self) -> tuple[str, str]:
         """Return what was captured since :meth:`start`."""

@@ -12,11 +12,12 @@ from _pytest.outcomes import Exit
 
 from ..runtime import privileges
 from ..runtime import syscalls as sys
-from ..runtime.channel import END_HOLDER, HOLDER, HOLDER_ENDED, WANT_HOLDER, Channel
+from ..runtime.channel import END_HOLDER, HOLDER, HOLDER_ENDED, WANT_HOLDER
 from ..runtime.errors import NsisolateError
 from ..runtime.plan import Capabilities, Process, User
 from ..wire import frames
 from ..wire.data import dump
+from .link import Link
 
 
 class Cloned(Exit):
@@ -33,11 +34,9 @@ class CloneFailed(Exit):
 class Cloner:
     """Makes clones of this process, one at a time."""
 
-    def __init__(
-        self, factory: Channel, host: socket.socket, start: dict[str, Any], stacks: int
-    ) -> None:
-        self._factory = factory
-        self._host = host
+    def __init__(self, link: Link, start: dict[str, Any], stacks: int) -> None:
+        self._factory = link.factory
+        self._host = link.host
         self._stacks = stacks
         self._process = _process(start["process"])
         self._flags = start["namespaces"]

@@ -1,4 +1,4 @@
-"""Collecting test files when they are first needed, and finding the item that the host means."""
+"""Collecting the test files, and finding the item that the host means."""
 
 from __future__ import annotations
 
@@ -19,6 +19,20 @@ class Collection:
         self._paths: set[str] = set()
         self._collectors: dict[tuple[str, str], pytest.Collector] = {}
 
+    def collect(self, paths: list[str]) -> None:
+        """Collect the files *paths*, in this order, unless they have been collected."""
+        new = [path for path in paths if path not in self._paths]
+        self._paths.update(new)
+        if not new:
+            return
+        try:
+            items = self._session.perform_collect(new, genitems=True)
+        except pytest.UsageError:
+            items = []
+        for item in items:
+            self._reuse_collectors(item)
+            self._items.setdefault(item.nodeid, item)
+
     def find(self, order: dict[str, Any]) -> pytest.Item | str:
         """Return the item that *order* names, or a sentence that says why there is none.
 
@@ -26,8 +40,7 @@ class Collection:
         none, the item is made from the function that was shipped.
         """
         nodeid = order["nodeid"]
-        if order["path"] not in self._paths:
-            self._collect(order["path"])
+        self.collect([order["path"]])
         own = self._items.get(nodeid)
         if own is not None and order["fingerprint"] in (None, _fingerprint_of(own)):
             return own
@@ -40,16 +53,6 @@ class Collection:
         if isinstance(made, pytest.Item):
             self._items[nodeid] = made
         return made
-
-    def _collect(self, path: str) -> None:
-        self._paths.add(path)
-        try:
-            items = self._session.perform_collect([path], genitems=True)
-        except pytest.UsageError:
-            items = []
-        for item in items:
-            self._reuse_collectors(item)
-            self._items.setdefault(item.nodeid, item)
 
     def _reuse_collectors(self, item: pytest.Item) -> None:
         # Every perform_collect makes nodes of its own for the directories on the way; pytest's set-up

@@ -5,17 +5,15 @@ from __future__ import annotations
 import faulthandler
 import os
 import pickle
-import signal
 import socket
 import sys
 from typing import Any, NoReturn
 
 from ..runtime.channel import Channel
 from ..wire import frames
-
-#: The signal at which every thread's stack is written to the stacks file.
-STACKS_SIGNAL = int(signal.SIGRTMAX) - 1
-
+from ..wire.limits import STACKS_SIGNAL
+from .capture import Streams
+from .link import Files, Link
 
 def main() -> NoReturn:
     """Serve the host behind the two descriptors in ``sys.argv``."""
@@ -28,9 +26,11 @@ def main() -> NoReturn:
     try:
         reader = frames.FrameReader(host)
         _kind, payload = reader.receive()
-        out, err, stacks = reader.take_fds()
+        out, err, stacks, log = reader.take_fds()
+        streams = Streams(log)
         faulthandler.register(STACKS_SIGNAL, file=stacks, all_threads=True)
-        _serve(pickle.loads(payload), host, reader, factory, (out, err, stacks))
+        link = Link(host=host, reader=reader, factory=factory)
+        _serve(pickle.loads(payload), link, Files(out=out, err=err, stacks=stacks), streams)
         code = 0
     except BaseException as error:
         _report(error, host)
@@ -40,20 +40,14 @@ def main() -> NoReturn:
         os._exit(code)
 
 
-def _serve(
-    start: dict[str, Any],
-    host: socket.socket,
-    reader: frames.FrameReader,
-    factory: Channel,
-    files: tuple[int, int, int],
-) -> None:
+def _serve(start: dict[str, Any], link: Link, files: Files, streams: Streams) -> None:
     import _pytest.config
 
     from .session import TemplatePlugin
 
     _disable_in_template(start["option"])
     config = _pytest.config.Config.fromdictargs(start["option"], start["args"])
-    plugin = TemplatePlugin(config, start, host, reader, factory, files)
+    plugin = TemplatePlugin(config, start, link, files, streams)
     config.pluginmanager.register(plugin, "nsisolate-template")
     config.hook.pytest_cmdline_main(config=config)
 

@@ -41,10 +41,16 @@ class ItemRunner:
         self._state: Any = item.session._setupstate
 
     def run(self) -> dict[str, Any]:
-        """Run the item; return how its clone ended. In the clone this does not return."""
+        """Run the item; return how its clone ended. In the clone this does not return.
+
+        An item that does not come as far as its set-up (a skip mark, say) needs no clone: what it reports is
+        reported from here.
+        """
         self._reset()
         self._cloner.apply_environment(self._order)
+        self._reporter.report_to(self._results)
         self._state.setup = self._set_up_and_clone
+        self._state.teardown_exact = lambda _nextitem: None
         try:
             _inner_protocol(self._item)(item=self._item, nextitem=None)
         except Cloned:
@@ -55,11 +61,13 @@ class ItemRunner:
         except BaseException as error:
             if self._cloner.is_clone:
                 self._leave_clone(error)
-            raise
+            self._reporter.stop(error)
         finally:
             if not self._cloner.is_clone:
                 self._forget()
-        return self._leave_clone(None)
+        if self._cloner.is_clone:
+            self._leave_clone(None)
+        return {"status": 0}
 
     def _reset(self) -> None:
         # The item may have been run before: a rerun, or the same item twice.
@@ -69,7 +77,8 @@ class ItemRunner:
         self._item._report_sections.clear()
 
     def _forget(self) -> None:
-        del self._state.setup
+        self._reporter.report_to(None)
+        del self._state.setup, self._state.teardown_exact
         # Popped, not torn down: what there is to tear down of it is in the clone.
         self._state.stack.pop(self._item, None)
         self._results.close()
@@ -93,7 +102,6 @@ class ItemRunner:
             raise
         # From here on we are the clone.
         del self._state.setup
-        self._reporter.report_to(self._results)
         boundary = ScopeBoundary(self._state, item)
         self._state.teardown_exact = boundary.tear_down
         set_up(self._state, item)

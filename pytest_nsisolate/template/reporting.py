@@ -11,22 +11,20 @@ import pytest
 from ..wire import frames
 from ..wire.data import dump
 from ..wire.exceptions import to_data
+from ..wire.limits import SECTION_LIMIT
 from ..wire.subtests import failed_subtests
-
-#: How much of one captured section a report carries.
-SECTION_LIMIT = 8 * 1024 * 1024
 
 
 class Reporter:
-    """A plugin that, in a clone, sends what pytest reports to the host."""
+    """A plugin that sends what pytest reports of a running item to the host."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._results: socket.socket | None = None
         self._excinfo: dict[str, Any] | None = None
 
-    def report_to(self, results: socket.socket) -> None:
-        """Send reports to *results* from here on."""
+    def report_to(self, results: socket.socket | None) -> None:
+        """Send reports to *results* from here on, or to nobody."""
         self._results = results
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -10,12 +10,12 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from ..runtime.channel import Channel
 from ..wire import frames
 from ..wire.data import dump
-from .capture import SharedCapture
+from .capture import SharedCapture, Streams
 from .clone import Cloner
 from .collection import Collection
+from .link import Files, Link
 from .protocol import ItemRunner, tear_down_to
 from .reporting import Reporter
 
@@ -27,18 +27,17 @@ class TemplatePlugin:
         self,
         config: pytest.Config,
         start: dict[str, Any],
-        host: socket.socket,
-        reader: frames.FrameReader,
-        factory: Channel,
-        files: tuple[int, int, int],
+        link: Link,
+        files: Files,
+        streams: Streams,
     ) -> None:
-        self._config = config
         self._start = start
-        self._host = host
-        self._reader = reader
+        self._host = link.host
+        self._reader = link.reader
         self._reporter = Reporter(config)
-        self._cloner = Cloner(factory, host, start, files[2])
+        self._cloner = Cloner(link, start, files.stacks)
         self._files = files
+        self._streams = streams
         self._capture: SharedCapture | None = None
         self._collection: Collection | None = None
         self._last: pytest.Item | None = None
@@ -54,15 +53,20 @@ class TemplatePlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool:
-        """Collect nothing: files are collected when the host first names them."""
+        """Collect the files that the host names.
+
+        All of them, and before anything is run, because that is when pytest imports them.
+        """
         self._collection = Collection(session)
+        self._collection.collect(self._start["paths"])
         return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Obey the host until it says FINISH."""
         session.testscollected = 1  # or the session would end as "no tests collected"
-        self._capture = SharedCapture(session.config, self._files[:2])
+        files = (self._files.out, self._files.err)
+        self._capture = SharedCapture(session.config, files, self._streams)
         frames.send(self._host, frames.READY)
         while True:
             kind, payload = self._reader.receive()

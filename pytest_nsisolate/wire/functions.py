@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import marshal
 import types
 from typing import Any
 
@@ -18,9 +17,29 @@ def fingerprint(function: object) -> str | None:
     function = getattr(function, "__func__", function)
     if not isinstance(function, types.FunctionType):
         return None
-    code = marshal.dumps(function.__code__, 2)
-    text = f"{function.__module__}\0{function.__qualname__}\0".encode()
-    return hashlib.blake2b(text + code, digest_size=16).hexdigest()
+    described = (function.__module__, function.__qualname__, _describe(function.__code__))
+    return hashlib.blake2b(repr(described).encode(), digest_size=16).hexdigest()
+
+
+def _describe(value: object) -> object:
+    """Return what a code object, or a constant in one, is, the same in every process.
+
+    ``marshal`` will not do: what it writes depends on reference counts and on what is interned.
+    """
+    if isinstance(value, types.CodeType):
+        return (
+            value.co_code,
+            value.co_names,
+            value.co_varnames,
+            value.co_freevars,
+            value.co_firstlineno,
+            [_describe(constant) for constant in value.co_consts],
+        )
+    if isinstance(value, tuple):
+        return tuple(_describe(item) for item in value)
+    if isinstance(value, frozenset):
+        return sorted(repr(item) for item in value)
+    return repr(value)
 
 
 def ship(item: pytest.Item) -> tuple[bytes | None, str]:

@@ -1,0 +1,11 @@
+"""Numbers that host and template agree on."""
+
+from __future__ import annotations
+
+import signal
+
+#: How much of one captured section a report carries, in characters.
+SECTION_LIMIT = 8 * 1024 * 1024
+
+#: The signal at which a process in a sandbox writes every thread's stack to the stacks file.
+STACKS_SIGNAL = int(signal.SIGRTMAX) - 1
