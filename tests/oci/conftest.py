@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -48,7 +49,7 @@ def bundle(identity: Identity, busybox: str) -> Iterator[Bundle]:
         for pid in left:
             _kill(pid)
         _forget(made)
-        shutil.rmtree(path)
+        _remove(path)
     assert not left, f"processes were left behind: {left}"
     assert Path("/proc/self/mountinfo").read_text() == mounts_before
 
@@ -111,8 +112,15 @@ def _kill(pid: int) -> None:
         pass
 
 
+def _remove(path: Path) -> None:
+    if os.geteuid() != 0:
+        # overlay's work directory has mode 0, which its owner may change.
+        subprocess.run(["chmod", "-R", "u+rwX", str(path)], check=True)
+    shutil.rmtree(path)
+
+
 def _forget(bundle: Bundle) -> None:
-    """Let another runtime forget a container that it may have kept."""
+    """Let another runtime forget a container that it may have kept, and its cgroup with it."""
     if not is_ours():
         subprocess.run(
             [*runtime_command(), "delete", "--force", bundle.id],
@@ -121,3 +129,5 @@ def _forget(bundle: Bundle) -> None:
             env=bundle.environment(),
             **demotion(bundle.identity),
         )
+        with contextlib.suppress(OSError):
+            os.rmdir(f"/sys/fs/cgroup/{bundle.id}")
