@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,8 @@ TIMEOUT = 1800
 
 #: What no two runs have in common: the time of day and addresses, which some tests carry in their names.
 _VOLATILE = re.compile(r"\b\d\d:\d\d:\d\d(\.\d+)?|0x[0-9a-f]{6,}")
+
+_PROGRESS = re.compile(r"[.,a-zA-Z]* *\[ *\d+%\]$")
 
 Reports = dict[str, list[str]]
 
@@ -75,7 +77,7 @@ class Run:
     reports: Reports
     output: str
 
-    def without_details(self, tests: Set[str]) -> Run:
+    def without_details(self, tests: AbstractSet[str]) -> Run:
         """Return the same with only the outcomes of *tests*."""
         reports = {
             test: [line.partition(" | ")[0] for line in lines] if test in tests else lines
@@ -279,7 +281,7 @@ def _at(lines: list[str], position: int) -> str:
 
 
 def _tail(output: str) -> str:
-    lines = output.splitlines()[-40:]
+    lines = [line for line in output.splitlines() if not _PROGRESS.match(line)][-40:]
     return "\n".join(["  the isolated run's output ends:", *(f"  : {line}" for line in lines)])
 
 
