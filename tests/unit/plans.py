@@ -1,8 +1,8 @@
-"""Hypothesis strategies for plans that parsing accepts."""
+"""A config that uses everything, and hypothesis strategies for plans that parsing accepts."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -167,3 +167,59 @@ def plans(draw: st.DrawFn) -> Plan:
         sysctl=tuple((name, draw(TEXT)) for name in sorted(sysctls)),
         annotations=tuple(sorted(draw(st.dictionaries(NAMES, TEXT, max_size=2)).items())),
     )
+
+
+def whole_config() -> dict[str, Any]:
+    """Return a config that uses every property that is supported."""
+    names = ["CAP_CHOWN", "CAP_KILL"]
+    return {
+        "ociVersion": "1.0.2-dev",
+        "root": {"path": "rootfs", "readonly": True},
+        "process": {
+            "terminal": True,
+            "consoleSize": {"height": 24, "width": 80},
+            "args": ["sh", "-c", "true"],
+            "cwd": "/",
+            "env": ["A=b", "C="],
+            "user": {"uid": 1, "gid": 2, "umask": 18, "additionalGids": [3, 4]},
+            "capabilities": {
+                kind: list(names)
+                for kind in ("bounding", "effective", "inheritable", "permitted", "ambient")
+            },
+            "noNewPrivileges": True,
+            "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 20}],
+            "oomScoreAdj": -5,
+        },
+        "hostname": "box",
+        "domainname": "example.org",
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"]},
+            {"destination": "/data", "source": "data", "options": ["rbind", "ro"]},
+        ],
+        "annotations": {"org.example": "yes"},
+        "linux": {
+            "namespaces": [
+                {"type": kind}
+                for kind in ("pid", "network", "ipc", "uts", "mount", "cgroup", "user", "time")
+            ],
+            "uidMappings": [{"containerID": 0, "hostID": 1000, "size": 1}],
+            "gidMappings": [{"containerID": 0, "hostID": 1000, "size": 1}],
+            "timeOffsets": {"monotonic": {"secs": 1, "nanosecs": 2}, "boottime": {"secs": -3}},
+            "devices": [
+                {
+                    "path": "/dev/fuse",
+                    "type": "c",
+                    "major": 10,
+                    "minor": 229,
+                    "fileMode": 438,
+                    "uid": 0,
+                    "gid": 0,
+                },
+                {"path": "/dev/fifo", "type": "p"},
+            ],
+            "maskedPaths": ["/proc/kcore"],
+            "readonlyPaths": ["/proc/sys"],
+            "rootfsPropagation": "rslave",
+            "sysctl": {"net.ipv4.ip_forward": "1", "kernel.shmmax": "1000"},
+        },
+    }
