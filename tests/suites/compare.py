@@ -206,8 +206,10 @@ def prepare(project: Project, work: Path, wheel: Path, python: str) -> tuple[Pat
     return venv, source
 
 
-def run(project: Project, venv: Path, source: Path, work: Path, more: list[str]) -> Run:
-    """Run the suite once, in an unmodified copy of its source."""
+def run(
+    project: Project, venv: Path, source: Path, work: Path, more: list[str], *, reseed: bool = False
+) -> Run:
+    """Run the suite once, in an unmodified copy of its source; *reseed* random before each test."""
     tree = work / "tree" / source.name
     shutil.rmtree(tree.parent, ignore_errors=True)
     shutil.copytree(source, tree, symlinks=True)
@@ -219,6 +221,7 @@ def run(project: Project, venv: Path, source: Path, work: Path, more: list[str])
         "PYTHONPATH": str(HERE),
         "PYTHONHASHSEED": "0",
         "NSISOLATE_SUITES_RECORD": str(record),
+        **({"NSISOLATE_SUITES_RESEED": "1"} if reseed else {}),
     }
     command = [str(venv / "bin/python"), "-m", "pytest", "-p", "recorder", "-q"]
     command += ["-p", "no:cacheprovider", *project.arguments, *more]

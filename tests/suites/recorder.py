@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from typing import Any
 
 import pytest
 
 VARIABLE = "NSISOLATE_SUITES_RECORD"
 _path = os.environ.pop(VARIABLE, None)
+_reseed = os.environ.pop("NSISOLATE_SUITES_RESEED", None) is not None
 _records: list[dict[str, Any]] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """Make the test's random numbers other ones, if that is asked for."""
+    if _reseed:
+        random.seed()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
