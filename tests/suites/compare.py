@@ -173,12 +173,11 @@ def _is_same(project: Project, work: Path, wheel: Path, python: str) -> bool:
     print(f"isolated {isolated}", flush=True)
     found = differences(plain, isolated)
     if found:
-        # Some tests make up their data at random: nobody can ask for the same from one run to the next.
-        again = run(project, venv, source, work, ["-p", "no:nsisolate"])
+        # Some tests make up their data at random, and name subtests after it. What they draw depends on
+        # which tests have drawn before them, so that it cannot be the same in a sandbox of their own.
+        again = run(project, venv, source, work, ["-p", "no:nsisolate"], reseed=True)
         varying = {t for t in plain.reports if plain.reports[t] != again.reports.get(t)}
-        print(
-            f"of {len(varying)} tests that vary between plain runs too, only outcomes are compared"
-        )
+        print(f"{len(varying)} tests vary with random's seed: of these only outcomes are compared")
         found = differences(plain.without_details(varying), isolated.without_details(varying))
     for line in found:
         print(f"  {line}")
