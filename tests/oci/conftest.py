@@ -39,7 +39,6 @@ def bundle(identity: Identity, busybox: str) -> Iterator[Bundle]:
     """Yield a bundle that works, for the test to change; afterwards nothing of it may be left."""
     path = Path(tempfile.mkdtemp(prefix="nsisolate-oci-"))
     made = Bundle(path, identity, base_config(identity))
-    mounts_before = Path("/proc/self/mountinfo").read_text()
     try:
         _fill(made, busybox)
         yield made
@@ -48,10 +47,13 @@ def bundle(identity: Identity, busybox: str) -> Iterator[Bundle]:
         left = _processes_of(made)
         for pid in left:
             _kill(pid)
+        mounts = _mounts_below(path)
+        for mounted in reversed(mounts):
+            subprocess.run(["umount", "-l", mounted], check=False)
         _forget(made)
         _remove(path)
     assert not left, f"processes were left behind: {left}"
-    assert Path("/proc/self/mountinfo").read_text() == mounts_before
+    assert not mounts, f"mounts were left behind: {mounts}"
 
 
 def _fill(bundle: Bundle, busybox: str) -> None:
@@ -103,6 +105,12 @@ def _ends_by_itself(pid: int) -> bool:
         return wait_until_gone(pidfd, 2)
     finally:
         os.close(pidfd)
+
+
+def _mounts_below(path: Path) -> list[str]:
+    """Return the mount points in the bundle that the host sees."""
+    table = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [place for line in table if (place := line.split()[4]).startswith(str(path))]
 
 
 def _kill(pid: int) -> None:
