@@ -127,6 +127,7 @@ def _bind_from_host(device: Device, root_fd: int) -> None:
         flags = sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC | sys.AT_EMPTY_PATH
         tree_fd = sys.open_tree(host_fd, "", flags)
         try:
+            set_attributes(tree_fd, sys.MOUNT_ATTR_NOSUID | sys.MOUNT_ATTR_NOEXEC, 0)
             target_fd = open_or_create(root_fd, device.path, directory=False)
             try:
                 attach(tree_fd, target_fd)

@@ -20,6 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_NULL_ATTRIBUTES = sys.MOUNT_ATTR_RDONLY | sys.MOUNT_ATTR_NOSUID | sys.MOUNT_ATTR_NOEXEC
+
+#: EACCES: where init may not go, the less privileged container process may not either.
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
 
 
@@ -81,6 +84,7 @@ def _cover_with_null(target_fd: int) -> None:
         flags = sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC | sys.AT_EMPTY_PATH
         tree_fd = sys.open_tree(null_fd, "", flags)
         try:
+            set_attributes(tree_fd, _NULL_ATTRIBUTES, 0)
             attach(tree_fd, target_fd)
         finally:
             os.close(tree_fd)

@@ -44,6 +44,7 @@ from ..record import Record
 from . import view
 from .holder import bring_up_loopback, hold
 from .inner import Keeper, write_inner_maps
+from .layers import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def second_stage(order: Order) -> Callable[[Plan, Channel], NoReturn]:
                 order.template.plan, order.template.skeleton, view.TEMPLATE_ROOTFS
             )
         view.build([tests] if template is tests else [tests, template])
-        view.build_template_root(template)
+        states = view.build_template_root(template)
         keeper.enter_user_namespace()
         # The template has our uid and all capabilities in here. Not being dumpable keeps it away from
         # us and from our view of the mounts: it has none where this process was started (ptrace(2)).
@@ -107,12 +108,12 @@ def second_stage(order: Order) -> Callable[[Plan, Channel], NoReturn]:
         channel.send(READY)
         channel.receive(GO)
         channel.close()
-        serve(order, tests, view.states_of(template))
+        serve(order, tests, states)
 
     return stage
 
 
-def serve(order: Order, tree: view.Tree, states: dict[str, str]) -> NoReturn:
+def serve(order: Order, tree: view.Tree, states: dict[str, State]) -> NoReturn:
     """Be the factory; a fault of its own is told to the host."""
     factory = Factory(order, tree, states)
     try:
@@ -132,7 +133,7 @@ def outer_plan(plan: Plan) -> Plan:
 class Factory:
     """The factory's state and its loop."""
 
-    def __init__(self, order: Order, tree: view.Tree, states: dict[str, str]) -> None:
+    def __init__(self, order: Order, tree: view.Tree, states: dict[str, State]) -> None:
         self._tree = tree
         self._states = states
         self._host = Channel.from_fd(order.host_fd)

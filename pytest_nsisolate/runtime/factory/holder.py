@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..channel import Channel
     from ..plan import Plan
+    from .layers import State
 
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
@@ -39,7 +40,7 @@ def inner_flags(plan: Plan) -> int:
     return flags
 
 
-def hold(tree: view.Tree, states: dict[str, str], channel: Channel) -> NoReturn:
+def hold(tree: view.Tree, states: dict[str, State], channel: Channel) -> NoReturn:
     """Build a container around this process, say READY, and wait."""
     sys.set_process_name("nsisolate: init")
     sys.unshare(sys.CLONE_NEWNS)

@@ -18,7 +18,7 @@ from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ..plan import Plan
 
@@ -118,14 +118,14 @@ def template_mount(mount: Mount, state: str) -> Mount:
     if mount.type == "overlay":
         return overlay(mount.destination, _lowers_in_view(mount), state, mount.options)
     if mount.type == "tmpfs":
-        kept = tuple(o for o in mount.options if o in ("nosuid", "nodev", "noexec", COPY_UP))
+        kept = tuple(o for o in mount.options if o in ("nosuid", "nodev", "noexec"))
         return Mount(destination=mount.destination, source=f"{state}/upper", options=("bind", *kept))
     return mount
 
 
-def container_mount(mount: Mount, state: str | None, layer: str) -> Mount:
+def container_mount(mount: Mount, state: State | None, layer: str) -> Mount:
     """Return what a container gets for a fresh tmpfs or overlay, given what the template left in *state*."""
-    lower = [f"{state}/upper"] if state is not None and _has_content(f"{state}/upper") else []
+    lower = [f"{state.path}/upper"] if state is not None and state.has_content() else []
     if mount.type == "overlay":
         lower += _lowers_in_view(mount)
         return overlay(mount.destination, lower, layer, mount.options)
@@ -136,9 +136,28 @@ def container_mount(mount: Mount, state: str | None, layer: str) -> Mount:
     return mount.replace(options=tuple(o for o in mount.options if o != COPY_UP))
 
 
-def _has_content(directory: str) -> bool:
+class State(Record):
+    """What the template has written to a fresh mount: *path*, less the *mount_points* in it."""
+
+    path: str
+    mount_points: frozenset[str] = frozenset()
+
+    def has_content(self) -> bool:
+        """Tell whether there is anything but mount points."""
+        return any(path not in self.mount_points for path in _below(f"{self.path}/upper"))
+
+    def entries(self) -> frozenset[str]:
+        """Return the paths of all that is there."""
+        return frozenset(_below(f"{self.path}/upper"))
+
+
+def _below(directory: str) -> Iterator[str]:
+    """Yield what is in *directory*, deeper into directories as they are asked for."""
     with os.scandir(directory) as entries:
-        return next(entries, None) is not None
+        for entry in entries:
+            yield entry.path
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(entry.path)
 
 
 def make_layer(layer: str, mount: Mount) -> None:

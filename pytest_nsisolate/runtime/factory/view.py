@@ -31,6 +31,7 @@ from ..tmpcopyup import copy_directory
 from .layers import (
     COPY_UP,
     Partition,
+    State,
     container_mount,
     lies_below,
     lower_directories,
@@ -144,25 +145,29 @@ def _bind_on_itself(base_fd: int, path: str) -> int:
     return tree_fd
 
 
-def states_of(template: Tree) -> dict[str, str]:
-    """Return, by destination, where the template keeps the content of its fresh mounts."""
-    fresh = enumerate(template.parts.fresh)
-    return {m.destination: f"{STATE}/{number}" for number, m in fresh if m.type in _LAYERED}
+def build_template_root(template: Tree) -> dict[str, State]:
+    """Put the template's root together, in the view.
 
-
-def build_template_root(template: Tree) -> None:
-    """Put the template's root together, in the view."""
-    states = states_of(template)
+    Return, by destination, what will hold the content of its fresh mounts.
+    """
+    states: dict[str, State] = {}
     wanted = []
-    for mount in template.parts.fresh:
-        state = states.get(mount.destination)
-        if state is not None:
-            make_layer(state, mount)
-            mount = template_mount(mount, state)
+    for number, mount in enumerate(template.parts.fresh):
+        chosen = mount
+        if mount.type in _LAYERED:
+            place = f"{STATE}/{number}"
+            make_layer(place, mount)
+            chosen = template_mount(mount, place)
+            states[mount.destination] = State(path=place)
         if COPY_UP in mount.options:
-            _copy_up(template.path + mount.destination, mount.source)
-        wanted.append(mount)
+            _copy_up(template.path + mount.destination, f"{place}/upper")
+        wanted.append(chosen)
+    before = {where: state.entries() for where, state in states.items()}
     os.close(assemble(template, TEMPLATE, wanted))
+    return {
+        where: state.replace(mount_points=state.entries() - before[where])
+        for where, state in states.items()
+    }
 
 
 def _copy_up(source: str, target: str) -> None:
@@ -180,7 +185,7 @@ def enter_template_root() -> None:
     os.close(pivot_fd)
 
 
-def build_container_root(tree: Tree, states: dict[str, str]) -> int:
+def build_container_root(tree: Tree, states: dict[str, State]) -> int:
     """Put a container's root together in a holder's copy of the view; return an fd of it."""
     sys.mount("tmpfs", LAYERS, "tmpfs", sys.MS_NOSUID | sys.MS_NODEV, "mode=0755")
     wanted = []
