@@ -158,7 +158,7 @@ def test_the_users_terminal_is_restored(bundle: Bundle, terminal: Terminal) -> N
 
 def test_a_container_that_does_not_read_cannot_hold_the_runtime(bundle: Bundle) -> None:
     """More input than the terminal takes keeps neither output nor signals from passing."""
-    known_of_crun("waits for the container to read")
+    known_of_crun("refuses standard input that is no terminal")
     script = (
         "trap 'echo caught; exit 7' TERM; stty raw -echo; echo ready; while :; do sleep 0.1; done"
     )
