@@ -76,9 +76,7 @@ class Options:
     """The session's options, read once."""
 
     def __init__(self, config: pytest.Config, shared: tuple[str, ...]) -> None:
-        self.everything = bool(
-            config.getoption("nsisolate_all") or config.getini("nsisolate_all")
-        )
+        self.everything = bool(config.getoption("nsisolate_all") or config.getini("nsisolate_all"))
         self._env = tuple(_env_line(line) for line in config.getini("nsisolate_env"))
         self._timeout = _seconds(config.getini("nsisolate_timeout"), "nsisolate_timeout")
         network = config.getini("nsisolate_network")

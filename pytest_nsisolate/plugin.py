@@ -1,29 +1,30 @@
 """The pytest plugin: hooks only. What is isolated runs in a sandbox; its phases stay native here.
 
 The hooks of the three phases raise :class:`RemotePhase` before anything inside of them runs, and
-``pytest_runtest_makereport`` returns the report that came from the sandbox instead. The protocol itself is not
-replaced, so that whatever does replace it (reruns, say) works, each attempt in a fresh sandbox.
+``pytest_runtest_makereport`` returns the report that came from the sandbox instead. The protocol itself is
+not replaced, so that whatever does replace it (reruns, say) works, each attempt in a fresh sandbox.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from .options import MARKS, MODES, Options, Request, add_options, register_marks
+from .pytest_private import base_temp, setup_state
 from .runtime.errors import NsisolateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .host.pool import Pool
-    from .host.run import NoRun, Run
+    from .host.run import ItemRun
     from .rootfs.sandbox import Sandbox
 
 _REQUEST = pytest.StashKey[Request | None]()
-_RUN = pytest.StashKey["Run | NoRun | None"]()
+_RUN = pytest.StashKey["ItemRun | None"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,10 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Say what isolation is in force."""
-    isolation = config.pluginmanager.getplugin("nsisolate-isolation")
-    if isolation is None:
-        return "nsisolate: off"
-    return isolation.header()
+    isolation: Isolation | None = config.pluginmanager.getplugin("nsisolate-isolation")
+    return "nsisolate: off" if isolation is None else isolation.header()
 
 
 class Isolation:
@@ -61,7 +60,9 @@ class Isolation:
         """Return the line of pytest's header."""
         everything = self._config.getoption("nsisolate_all") or self._config.getini("nsisolate_all")
         which = "all tests" if everything else "marked tests"
-        return f"nsisolate: {self._mode}, {which}, in user, pid, mount, uts, ipc and cgroup namespaces"
+        return (
+            f"nsisolate: {self._mode}, {which}, in user, pid, mount, uts, ipc and cgroup namespaces"
+        )
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -69,7 +70,7 @@ class Isolation:
         self._warn_of_pytest_isolated()
         if not sys.platform.startswith("linux"):
             self._unavailable = f"there are no Linux namespaces on {sys.platform}"
-        options = Options(self._config, (self._basetemp(),))
+        options = Options(self._config, (base_temp(self._config),))
         for item in items:
             item.stash[_REQUEST] = options.request_of(item)
 
@@ -82,10 +83,6 @@ class Isolation:
                 ),
                 stacklevel=2,
             )
-
-    def _basetemp(self) -> str:
-        factory: Any = self._config._tmp_path_factory  # type: ignore[attr-defined]
-        return str(factory.getbasetemp())
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
@@ -133,7 +130,7 @@ class Isolation:
             raise RemotePhase(run.phase("setup"), run.exception_of("setup"))
         return (yield)
 
-    def _start_run(self, item: pytest.Item, request: Request) -> Run:
+    def _start_run(self, item: pytest.Item, request: Request) -> ItemRun:
         if self._pool is None:
             # At the test's place, not at this one.
             raise pytest.skip.Exception(self._unavailable, _use_item_location=True)
@@ -160,7 +157,7 @@ class Isolation:
             report = run.phase("teardown")
             run.finish()
             # Plain items before this one may have left wider scopes set up here.
-            item.session._setupstate.teardown_exact(nextitem)
+            setup_state(item.session).teardown_exact(nextitem)
             if self._pool is not None:
                 for torn_down in self._pool.tear_down_to(nextitem):
                     torn_down.merge_into(report)
@@ -171,9 +168,7 @@ class Isolation:
         return result
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(
-        self, call: pytest.CallInfo[None]
-    ) -> pytest.TestReport | None:
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
         """Return the report that came from the sandbox."""
         if call.excinfo is None or not isinstance(call.excinfo.value, RemotePhase):
             return None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cloudpickle
 import pytest
 
-from ..wire.fixtures import is_wider
+from ..pytest_private import counted_as_set_up, fixture_value, setup_state, wider_fixtures
 
 
 def ship_host_fixtures(item: pytest.Item, names: list[str]) -> dict[str, bytes]:
@@ -18,25 +16,19 @@ def ship_host_fixtures(item: pytest.Item, names: list[str]) -> dict[str, bytes]:
     wanted = [name for name in getattr(item, "fixturenames", ()) if name in names]
     if not wanted:
         return {}
-    state: Any = item.session._setupstate  # type: ignore[attr-defined]
-    request: Any = item._request  # type: ignore[attr-defined]
-    state.setup(item.parent)
-    # As long as an item is not in the set-up state, pytest takes a request of it for a late one.
-    state.stack[item] = ([item.teardown], None)
-    try:
-        return {name: _ship(item, request, name) for name in wanted}
-    finally:
-        del state.stack[item]
+    setup_state(item.session).setup(item.parent)
+    with counted_as_set_up(item):
+        return {name: _ship(item, name) for name in wanted}
 
 
-def _ship(item: pytest.Item, request: Any, name: str) -> bytes:
-    if not is_wider(item, request, name):
+def _ship(item: pytest.Item, name: str) -> bytes:
+    if name not in wider_fixtures(item):
         pytest.fail(
             f"nsisolate_host_fixtures: {name!r} is of function scope, and is set up in the sandbox; "
             "take it off the list, or give it a wider scope",
             pytrace=False,
         )
-    value = request.getfixturevalue(name)
+    value = fixture_value(item, name)
     try:
         pickled: bytes = cloudpickle.dumps(value)
     except Exception as error:

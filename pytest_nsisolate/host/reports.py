@@ -5,25 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from _pytest._code.code import TerminalRepr
-from _pytest._io import TerminalWriter
 
+from ..pytest_private import OpaqueRepr, mend_subtest, set_failed_subtests
 from ..wire.data import MalformedData
-from ..wire.subtests import mend_subtest, set_failed_subtests
-
-
-class OpaqueRepr(TerminalRepr):
-    """A failure's text that was not a plain string in the sandbox, and is printed as it was there."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __str__(self) -> str:
-        return self._text
-
-    def toterminal(self, tw: TerminalWriter) -> None:
-        """Print the text."""
-        tw.line(self._text)
 
 
 def rebuild(config: pytest.Config, message: dict[str, Any]) -> pytest.TestReport:

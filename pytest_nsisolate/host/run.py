@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 import warnings
-from typing import Any
+from typing import Any, Protocol
 
 import cloudpickle
 import pytest
@@ -23,6 +23,23 @@ from .crash import crash_report, passed_report, read_stacks
 from .reports import rebuild
 from .template import Template, TemplateLost, describe
 
+
+class ItemRun(Protocol):
+    """What the hooks of an isolated item's phases have to do with."""
+
+    def phase(self, when: str) -> pytest.TestReport:
+        """Return the report of the phase *when*."""
+        ...
+
+    def exception_of(self, when: str) -> BaseException | None:
+        """Return the exception that the phase ended with, or None."""
+        ...
+
+    def finish(self) -> None:
+        """End the run."""
+        ...
+
+
 class NoRun:
     """Stands in where there is no sandbox: its set-up failed or was skipped, the rest is nothing."""
 
@@ -33,8 +50,9 @@ class NoRun:
         """Return the report of a phase in which nothing had to be done."""
         return passed_report(self._item, when)
 
-    def exception_of(self, _when: str) -> None:
+    def exception_of(self, when: str) -> BaseException | None:  # noqa: ARG002
         """Return None: nothing was raised."""
+        return None
 
     def finish(self) -> None:
         """Do nothing."""

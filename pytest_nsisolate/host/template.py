@@ -18,6 +18,7 @@ import cloudpickle
 import pytest
 
 from .. import __file__ as _package_file
+from ..pytest_private import base_temp, global_captures
 from ..rootfs.sandbox import Prepared, Sandbox, prepare
 from ..runtime.channel import KILL_HOLDER, SIGNAL, TEMPLATE_ENDED, Channel
 from ..runtime.channel import READY as FACTORY_READY
@@ -35,8 +36,7 @@ _LAUNCH = (
     "from pytest_nsisolate.runtime.factory.launch import main; main()"
 )
 _TEMPLATE = (
-    "import sys; sys.path[:] = {path!r}; "
-    "from pytest_nsisolate.template.main import main; main()"
+    "import sys; sys.path[:] = {path!r}; from pytest_nsisolate.template.main import main; main()"
 )
 
 
@@ -62,7 +62,7 @@ class Template:
         # A root of the user's own need not hold an interpreter; the template lives in an ordinary one.
         ordinary = prepare(sandbox.replace(rootfs=""), cwd=cwd) if sandbox.rootfs else None
         self._spawn(prepared, ordinary, cwd)
-        self._start(prepared, cwd)
+        self._start(prepared)
 
     def _spawn(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> None:
         host, factory = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -88,20 +88,13 @@ class Template:
 
     def _streams(self) -> list[tuple[int, int, int]]:
         """Return what to do with the standard streams: with capturing on, the terminal is not for tests."""
-        manager = self._config.pluginmanager.getplugin("capturemanager")
-        capturing = getattr(manager, "_global_capturing", None)
-        actions = []
-        for stream, capture in ((1, "out"), (2, "err")):
-            saved = getattr(getattr(capturing, capture, None), "targetfd_save", None)
-            if saved is not None:
-                actions.append((os.POSIX_SPAWN_DUP2, saved, stream))
-        return actions
+        captures = global_captures(self._config)
+        return [(os.POSIX_SPAWN_DUP2, c.targetfd_save, stream) for stream, c in captures.items()]
 
-    def _order(
-        self, prepared: Prepared, ordinary: Prepared | None, cwd: str
-    ) -> dict[str, Any]:
+    def _order(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> dict[str, Any]:
         boot = _TEMPLATE.format(path=[entry or cwd for entry in sys.path])
-        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+        # What multiprocessing goes by, too.
+        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
         return {
             **_as_json(prepared),
             "host_pid": os.getpid(),
@@ -113,25 +106,25 @@ class Template:
             },
         }
 
-    def _start(self, prepared: Prepared, cwd: str) -> None:
+    def _start(self, prepared: Prepared) -> None:
         try:
             self.factory.receive(FACTORY_READY)
         except NsisolateError:
             self.kill()
             raise
         plan = prepared.plan
-        assert plan.process is not None and plan.process.capabilities is not None
+        assert plan.process is not None
+        assert plan.process.capabilities is not None
         option = {
             name: value
             for name, value in vars(self._config.option).items()
             if name not in _POSITIONAL and _can_be_pickled(value)
         }
-        factory: Any = self._config._tmp_path_factory  # type: ignore[attr-defined]
         start = {
             "option": option,
             "args": list(self._config.args),
             "paths": self._paths,
-            "basetemp": str(factory.getbasetemp()),
+            "basetemp": base_temp(self._config),
             "environ": dict(os.environ),
             "namespaces": inner_flags(plan),
             "process": {
@@ -268,7 +261,7 @@ def _as_json(prepared: Prepared) -> dict[str, Any]:
 
 def _shared_file() -> IO[bytes]:
     """Return a nameless file that several processes append to, and that can be emptied under them."""
-    file = tempfile.TemporaryFile()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the template's to close
     fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_APPEND)
     return file
 
@@ -302,4 +295,3 @@ def _can_be_pickled(value: object) -> bool:
     except Exception:
         return False
     return True
-

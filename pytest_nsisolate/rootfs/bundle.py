@@ -11,13 +11,11 @@ from ..runtime.spec_writer import to_config
 from .sandbox import Sandbox, prepare
 
 
-def write_bundle(
-    sandbox: Sandbox, directory: str, *, args: tuple[str, ...], cwd: str
-) -> Plan:
+def write_bundle(sandbox: Sandbox, directory: str, *, args: tuple[str, ...], cwd: str) -> Plan:
     """Write *sandbox* to the empty directory *directory* as a bundle that runs *args* in *cwd*.
 
-    The skeleton goes to ``rootfs``, what overlays keep to ``scratch``. The mounts are those of a test. Returns
-    the plan. Raises OSError if the directory cannot be written to.
+    The skeleton goes to ``rootfs``, what overlays keep to ``scratch``. The mounts are those of a test.
+    Returns the plan. Raises OSError if the directory cannot be written to.
     """
     directory = os.path.realpath(directory)
     scratch = os.path.join(directory, "scratch")

@@ -119,9 +119,7 @@ def etc_entries(identity: Identity, hostname: str, *, host_network: bool) -> lis
 
 def etc_mounts() -> list[Mount]:
     """Return the directories of the host's ``/etc`` that are shown."""
-    return [
-        read_only(path) for path in _BOUND if os.path.isdir(path) and not os.path.islink(path)
-    ]
+    return [read_only(path) for path in _BOUND if os.path.isdir(path) and not os.path.islink(path)]
 
 
 def _passwd(identity: Identity) -> str:

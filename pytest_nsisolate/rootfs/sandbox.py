@@ -103,7 +103,7 @@ def prepare(sandbox: Sandbox, *, cwd: str, scratch: str = SCRATCH) -> Prepared:
 def _layout(sandbox: Sandbox, identity: Identity, scratch: str) -> Layout:
     if sandbox.rootfs:
         base = [copy_on_write("/", f"{scratch}/root", sandbox.rootfs), read_only("/sys")]
-        entries = []
+        entries: list[Entry] = []
     else:
         base, entries = _generated_root(sandbox, identity, scratch)
     private = private_mounts(identity.home, tempfile.gettempdir())

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from ..pytest_private import exchange_capture_file, global_captures
+
 
 class Streams:
     """The standard streams that the template was started with, put away until a test runs.
@@ -53,19 +55,16 @@ class SharedCapture:
         self._streams = streams
         self._manager: Any = config.pluginmanager.getplugin("capturemanager")
         self._captures: list[tuple[Any, int, int]] = []
-        capturing = getattr(self._manager, "_global_capturing", None)
-        for stream, name in ((1, "out"), (2, "err")):
-            capture = getattr(capturing, name, None)
-            if hasattr(capture, "targetfd") and hasattr(capture, "tmpfile"):
-                own = os.dup(capture.tmpfile.fileno())
-                self._captures.append((capture, files[stream - 1], own))
-                streams.live_in(stream, capture.targetfd_save)
+        for stream, capture in global_captures(config).items():
+            own = os.dup(capture.tmpfile.fileno())
+            self._captures.append((capture, files[stream - 1], own))
+            streams.live_in(stream, capture.targetfd_save)
 
     def start(self) -> None:
         """Capture into the host's files from here on, and forget what was captured between tests."""
         self._streams.put_back()
         for capture, file, _own in self._captures:
-            _exchange(capture, file)
+            exchange_capture_file(capture, file)
         if self._manager is not None:
             self._manager.resume_global_capture()
             self._manager.read_global_capture()
@@ -73,7 +72,7 @@ class SharedCapture:
     def detach(self) -> None:
         """Capture into pytest's own files."""
         for capture, _file, own in self._captures:
-            _exchange(capture, own)
+            exchange_capture_file(capture, own)
         self._streams.put_away()
 
     def stop(self) -> tuple[str, str]:
@@ -84,10 +83,3 @@ class SharedCapture:
         captured = self._manager.read_global_capture()
         self.detach()
         return captured.out, captured.err
-
-
-def _exchange(capture: Any, file: int) -> None:
-    os.dup2(file, capture.tmpfile.fileno(), inheritable=False)
-    # While capturing is suspended, the target is the original stream and stays that.
-    if capture._state == "started":
-        os.dup2(file, capture.targetfd)

@@ -8,8 +8,7 @@ import socket
 import warnings
 from typing import Any
 
-from _pytest.outcomes import Exit
-
+from ..pytest_private import ProtocolExit
 from ..runtime import privileges
 from ..runtime import syscalls as sys
 from ..runtime.channel import END_HOLDER, HOLDER, HOLDER_ENDED, WANT_HOLDER
@@ -20,14 +19,14 @@ from ..wire.data import dump
 from .link import Link
 
 
-class Cloned(Exit):
+class Cloned(ProtocolExit):
     """Raised in the template where its clone goes on, to leave the item's protocol.
 
     It derives from pytest's Exit because that is what passes through the protocol's phases.
     """
 
 
-class CloneFailed(Exit):
+class CloneFailed(ProtocolExit):
     """Raised in the template where no clone could be made; its text says why."""
 
 
@@ -108,9 +107,7 @@ def _process(data: dict[str, Any]) -> Process:
     """Return the process whose privileges a clone has."""
     return Process(
         args=("test",),
-        user=User(
-            uid=data["uid"], gid=data["gid"], additional_gids=tuple(data["additional_gids"])
-        ),
+        user=User(uid=data["uid"], gid=data["gid"], additional_gids=tuple(data["additional_gids"])),
         capabilities=Capabilities(**{name: tuple(data["capabilities"]) for name in _SETS}),
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
+from ..pytest_private import fixture_info
 from ..wire.functions import fingerprint
 
 
@@ -80,13 +81,14 @@ class Collection:
         sibling = self._sibling_of(order)
         if sibling is not None:
             # What pytest worked out for the parameters of the same function under other ids.
-            made["fixtureinfo"] = sibling._fixtureinfo
+            made["fixtureinfo"] = fixture_info(sibling)
         return pytest.Function.from_parent(parent, name=order["name"], **made)
 
     def _sibling_of(self, order: dict[str, Any]) -> Any:
         for item in self._items.values():
             if (
                 isinstance(item, pytest.Function)
+                and item.parent is not None
                 and item.originalname == order["originalname"]
                 and [type(item.parent).__name__, item.parent.nodeid] == list(order["chain"][-2])
             ):

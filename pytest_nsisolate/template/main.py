@@ -15,6 +15,7 @@ from ..wire.limits import STACKS_SIGNAL
 from .capture import Streams
 from .link import Files, Link
 
+
 def main() -> NoReturn:
     """Serve the host behind the two descriptors in ``sys.argv``."""
     host = socket.socket(fileno=int(sys.argv[1]))
@@ -41,12 +42,11 @@ def main() -> NoReturn:
 
 
 def _serve(start: dict[str, Any], link: Link, files: Files, streams: Streams) -> None:
-    import _pytest.config
-
+    from ..pytest_private import make_config
     from .session import TemplatePlugin
 
     _disable_in_template(start["option"])
-    config = _pytest.config.Config.fromdictargs(start["option"], start["args"])
+    config = make_config(start["option"], start["args"])
     plugin = TemplatePlugin(config, start, link, files, streams)
     config.pluginmanager.register(plugin, "nsisolate-template")
     config.hook.pytest_cmdline_main(config=config)

@@ -10,14 +10,20 @@ from typing import Any, NoReturn
 
 import cloudpickle
 import pytest
-from _pytest.outcomes import OutcomeException
 
-from ..wire.fixtures import is_wider
+from ..pytest_private import (
+    TEST_OUTCOME,
+    counted_as_set_up,
+    fixture_definition,
+    fixture_value,
+    install_fixture_value,
+    renew,
+    setup_state,
+    wider_fixtures,
+)
 from .capture import SharedCapture
 from .clone import Cloned, CloneFailed, Cloner
 from .reporting import Reporter
-
-_TEST_OUTCOME = (OutcomeException, Exception)
 
 
 class ItemRunner:
@@ -38,7 +44,7 @@ class ItemRunner:
         self._reporter = reporter
         self._capture = capture
         self._results = results
-        self._state: Any = item.session._setupstate
+        self._state = setup_state(item.session)
 
     def run(self) -> dict[str, Any]:
         """Run the item; return how its clone ended. In the clone this does not return.
@@ -46,7 +52,7 @@ class ItemRunner:
         An item that does not come as far as its set-up (a skip mark, say) needs no clone: what it reports is
         reported from here.
         """
-        self._reset()
+        renew(self._item)
         self._cloner.apply_environment(self._order)
         self._reporter.report_to(self._results)
         self._state.setup = self._set_up_and_clone
@@ -69,13 +75,6 @@ class ItemRunner:
             self._leave_clone(None)
         return {"status": 0}
 
-    def _reset(self) -> None:
-        # The item may have been run before: a rerun, or the same item twice.
-        initrequest = getattr(self._item, "_initrequest", None)
-        if initrequest is not None:
-            initrequest()
-        self._item._report_sections.clear()
-
     def _forget(self) -> None:
         self._reporter.report_to(None)
         del self._state.setup, self._state.teardown_exact
@@ -93,7 +92,7 @@ class ItemRunner:
         try:
             set_up(self._state, item.parent)
             _set_up_wider_fixtures(item, self._order["fixtures"])
-        except _TEST_OUTCOME:
+        except TEST_OUTCOME:
             pass
         try:
             self._cloner.clone(self._order, self._results)
@@ -138,14 +137,14 @@ class ScopeBoundary:
         try:
             chain = _Chain(list(self._known))
             type(self._state).teardown_exact(self._state, chain)
-        except _TEST_OUTCOME as error:
+        except TEST_OUTCOME as error:
             errors.append(error)
         for node in reversed(list(self._state.stack)):
             finalizers = self._state.stack[node][0]
             while len(finalizers) > self._known.get(node, 0):
                 try:
                     finalizers.pop()()
-                except _TEST_OUTCOME as error:
+                except TEST_OUTCOME as error:
                     errors.append(error)
         if len(errors) == 1:
             raise errors[0]
@@ -176,30 +175,24 @@ def _inner_protocol(item: pytest.Item) -> Any:
 
 
 def _set_up_wider_fixtures(item: pytest.Item, shipped: dict[str, bytes]) -> None:
-    request: Any = getattr(item, "_request", None)
-    if request is None:
-        return
-    # As long as an item is not in the set-up state, pytest takes a request of it for a late one.
-    stack: Any = item.session._setupstate.stack  # type: ignore[attr-defined]
-    stack[item] = ([item.teardown], None)
-    try:
-        _install_host_fixtures(item, request, shipped)
-        for name in getattr(item, "fixturenames", ()):
-            if name not in getattr(item, "funcargs", {}) and is_wider(item, request, name):
-                request.getfixturevalue(name)
-    finally:
-        del stack[item]
+    wider = wider_fixtures(item)
+    with counted_as_set_up(item):
+        for name, pickled in shipped.items():
+            _install_once(item, name, pickled)
+        for name in wider:
+            fixture_value(item, name)
 
 
-def _install_host_fixtures(item: pytest.Item, request: Any, shipped: dict[str, bytes]) -> None:
-    """Make the values that the host shipped those of its fixtures, as if they had been set up here."""
-    callspec: Any = getattr(item, "callspec", None)
-    for name, pickled in shipped.items():
-        definition = request._arg2fixturedefs[name][-1]
-        if getattr(definition, "_nsisolate_shipped", None) != pickled:
-            definition._nsisolate_shipped = pickled
-            param = callspec.params.get(name) if callspec is not None else None
-            definition.cached_result = (cloudpickle.loads(pickled), param, None)
+#: By fixture definition, the pickled value that was installed last.
+_installed: dict[Any, bytes] = {}
+
+
+def _install_once(item: pytest.Item, name: str, pickled: bytes) -> None:
+    """Install a value that the host shipped, unless it is the one that is there already."""
+    definition = fixture_definition(item, name)
+    if _installed.get(definition) != pickled:
+        _installed[definition] = pickled
+        install_fixture_value(item, name, cloudpickle.loads(pickled))
 
 
 def tear_down_to(
@@ -209,7 +202,7 @@ def tear_down_to(
 
     Return the report of *last*, the item that ran last, if that failed.
     """
-    state: Any = session._setupstate
+    state = setup_state(session)
     kept: list[Any] = []
     for node, wanted in zip(state.stack, chain, strict=False):
         if [type(node).__name__, node.nodeid] != list(wanted):

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from ..pytest_private import failed_subtests
 from ..wire import frames
 from ..wire.data import dump
 from ..wire.exceptions import to_data
 from ..wire.limits import SECTION_LIMIT
-from ..wire.subtests import failed_subtests
 
 
 class Reporter:

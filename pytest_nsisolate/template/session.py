@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import pytest
 
+from ..pytest_private import share_base_temp
 from ..wire import frames
 from ..wire.data import dump
 from .capture import SharedCapture, Streams
@@ -45,10 +45,7 @@ class TemplatePlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """Share the host's temporary directory, and report what tests report."""
-        factory = getattr(config, "_tmp_path_factory", None)
-        if factory is not None:
-            # Given, so that this session does not clean it up; ready, so that it does not empty it.
-            factory._given_basetemp = factory._basetemp = Path(self._start["basetemp"])
+        share_base_temp(config, self._start["basetemp"])
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
 
     @pytest.hookimpl(tryfirst=True)
@@ -71,7 +68,7 @@ class TemplatePlugin:
         while True:
             kind, payload = self._reader.receive()
             if kind == frames.RUN:
-                self._run(session, cloudpickle.loads(payload))
+                self._run(cloudpickle.loads(payload))
             elif kind == frames.TEAR_DOWN:
                 self._tear_down(session, cloudpickle.loads(payload))
             elif kind == frames.FINISH:
@@ -80,9 +77,10 @@ class TemplatePlugin:
         frames.send(self._host, frames.TORN_DOWN, dump(self._with_output(report)))
         return True
 
-    def _run(self, session: pytest.Session, order: dict[str, Any]) -> None:
+    def _run(self, order: dict[str, Any]) -> None:
         results = socket.socket(fileno=self._reader.take_fds()[0])
-        assert self._collection is not None and self._capture is not None
+        assert self._collection is not None
+        assert self._capture is not None
         item = self._collection.find(order)
         if isinstance(item, str):
             frames.send(self._host, frames.ENDED, dump({"status": 0, "problem": item}))

@@ -7,8 +7,9 @@
                                  └─ ...
 
 Factory and template share a pid namespace whose init, the keeper, lives as long as the factory: nothing
-outlives it. The factory has the only unmasked /proc, so that it can mount fresh ones. It is a bare interpreter: forking it costs little, and a
-holder is a fork of it which gets a container's namespaces ready and then only waits and reaps.
+outlives it. The factory has the only unmasked /proc, so that it can mount fresh ones. It is a bare
+interpreter: forking it costs little, and a holder is a fork of it which gets a container's namespaces ready
+and then only waits and reaps.
 The template enters a holder's namespaces with a fork of its own (setns on a pidfd), so that the large
 process is forked once, by an ordinary ``os.fork``.
 

@@ -1,9 +1,9 @@
 """The inner user namespace, its pid namespace, and that one's init.
 
-Two things are wanted that exclude each other at first sight. The masks of the template's /proc must be locked,
-so they have to be mounted from an outer user namespace. And the template must be able to return to its own pid
-namespace after it has forked into another (setns(2)), so that pid namespace has to belong to the inner
-user namespace, in which the template has its capabilities. Hence the order: the inner user namespace and its
+Two things are wanted that exclude each other at first sight. The masks of the template's /proc must be
+locked, so they have to be mounted from an outer user namespace. And the template must be able to return to
+its own pid namespace after it has forked into another (setns(2)), so that has to belong to the inner user
+namespace, in which the template has its capabilities. Hence the order: the inner user namespace and its
 pid namespace come first, made by a short-lived child; then the factory, still outside, enters only the pid
 namespace, which it may, being its parent; it mounts everything; and only then it goes inside itself.
 

@@ -110,7 +110,9 @@ def overlay(destination: str, lower: list[str], layer: str, options: tuple[str, 
         f"workdir={escape(layer)}/work",
     )
     kept = tuple(o for o in options if not o.startswith(("lowerdir=", "upperdir=", "workdir=")))
-    return Mount(destination=destination, source="overlay", type="overlay", options=directories + kept)
+    return Mount(
+        destination=destination, source="overlay", type="overlay", options=directories + kept
+    )
 
 
 def template_mount(mount: Mount, state: str) -> Mount:
@@ -119,7 +121,9 @@ def template_mount(mount: Mount, state: str) -> Mount:
         return overlay(mount.destination, _lowers_in_view(mount), state, mount.options)
     if mount.type == "tmpfs":
         kept = tuple(o for o in mount.options if o in ("nosuid", "nodev", "noexec"))
-        return Mount(destination=mount.destination, source=f"{state}/upper", options=("bind", *kept))
+        return Mount(
+            destination=mount.destination, source=f"{state}/upper", options=("bind", *kept)
+        )
     return mount
 
 

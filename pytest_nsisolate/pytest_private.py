@@ -1,0 +1,179 @@
+"""What this plugin uses of pytest that pytest does not promise: all of it, and nowhere else.
+
+A new pytest that changes one of these things changes this file. It is tried with pytest 8.4 and 9.x.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest._code.code import TerminalRepr
+from _pytest._io import TerminalWriter
+from _pytest.config import Config
+from _pytest.outcomes import Exit, OutcomeException
+from _pytest.scope import Scope
+
+_subtests: Any
+try:
+    from _pytest import subtests as _subtests
+except ImportError:  # before pytest 9 subtests are a plugin, which counts for itself
+    _subtests = None
+
+#: What a fixture or a test may raise and pytest takes for an outcome.
+TEST_OUTCOME = (OutcomeException, Exception)
+
+#: What passes through the phases of an item's protocol.
+ProtocolExit = Exit
+
+
+def make_config(option: dict[str, Any], args: list[str]) -> pytest.Config:
+    """Return a configured Config, as xdist makes one for its workers."""
+    return Config.fromdictargs(option, args)
+
+
+def base_temp(config: pytest.Config) -> str:
+    """Return the directory that ``tmp_path`` directories are made in; it is made if need be."""
+    factory: Any = config._tmp_path_factory  # type: ignore[attr-defined]
+    return str(factory.getbasetemp())
+
+
+def share_base_temp(config: pytest.Config, path: str) -> None:
+    """Make *path* the directory that ``tmp_path`` directories are made in."""
+    factory: Any = getattr(config, "_tmp_path_factory", None)
+    if factory is not None:
+        # Given, so that this session does not clean it up; ready, so that it does not empty it.
+        factory._given_basetemp = factory._basetemp = Path(path)
+
+
+def global_captures(config: pytest.Config) -> dict[int, Any]:
+    """Return, by stream, pytest's captures of the file descriptors 1 and 2 (``--capture=fd``)."""
+    manager: Any = config.pluginmanager.getplugin("capturemanager")
+    capturing = getattr(manager, "_global_capturing", None)
+    found = {}
+    for stream, name in ((1, "out"), (2, "err")):
+        capture = getattr(capturing, name, None)
+        if hasattr(capture, "targetfd_save") and hasattr(capture, "tmpfile"):
+            found[stream] = capture
+    return found
+
+
+def exchange_capture_file(capture: Any, file: int) -> None:
+    """Put the descriptor *file* under a capture, in place of its temporary file."""
+    os.dup2(file, capture.tmpfile.fileno(), inheritable=False)
+    # While capturing is suspended, the target is the original stream and stays that.
+    if capture._state == "started":
+        os.dup2(file, capture.targetfd)
+
+
+def setup_state(session: pytest.Session) -> Any:
+    """Return what keeps the collectors and the item that are set up."""
+    return session._setupstate
+
+
+def renew(item: pytest.Item) -> None:
+    """Make *item* as if it had never been run."""
+    initrequest = getattr(item, "_initrequest", None)
+    if initrequest is not None:
+        initrequest()
+    item._report_sections.clear()
+
+
+@contextmanager
+def counted_as_set_up(item: pytest.Item) -> Iterator[None]:
+    """Let *item* be in the set-up state for a while, after its collectors.
+
+    As long as it is not, pytest takes a request for one of its fixtures for one during teardown.
+    """
+    stack = setup_state(item.session).stack
+    stack[item] = ([item.teardown], None)
+    try:
+        yield
+    finally:
+        del stack[item]
+
+
+def wider_fixtures(item: pytest.Item) -> list[str]:
+    """Return the names of the item's fixtures that are of a wider scope than function, in order."""
+    request: Any = getattr(item, "_request", None)
+    if not request:
+        return []
+    names = getattr(item, "fixturenames", ())
+    return [name for name in names if _scope_of(item, request, name) > Scope.Function]
+
+
+def _scope_of(item: pytest.Item, request: Any, name: str) -> Scope:
+    definitions = request._arg2fixturedefs.get(name)
+    if not definitions:
+        return Scope.Function
+    by_parameter = getattr(getattr(item, "callspec", None), "_arg2scope", {})
+    scope: Scope = by_parameter.get(name, definitions[-1]._scope)
+    return scope
+
+
+def fixture_value(item: pytest.Item, name: str) -> Any:
+    """Return the value of the item's fixture *name*, which is set up if need be."""
+    request: Any = item._request  # type: ignore[attr-defined]
+    return request.getfixturevalue(name)
+
+
+def fixture_definition(item: pytest.Item, name: str) -> Any:
+    """Return the definition of the fixture *name* that counts for *item*."""
+    request: Any = item._request  # type: ignore[attr-defined]
+    return request._arg2fixturedefs[name][-1]
+
+
+def install_fixture_value(item: pytest.Item, name: str, value: object) -> None:
+    """Make *value* that of the fixture *name*, as if it had been set up."""
+    callspec: Any = getattr(item, "callspec", None)
+    param = callspec.params.get(name) if callspec is not None else None
+    fixture_definition(item, name).cached_result = (value, param, None)
+
+
+def fixture_info(item: pytest.Function) -> Any:
+    """Return what pytest worked out about the item's fixtures and parameters."""
+    return item._fixtureinfo
+
+
+def _subtest_key(report: Any) -> Any:
+    return getattr(report, "id", report.nodeid)
+
+
+def failed_subtests(config: pytest.Config, report: pytest.TestReport) -> int:
+    """Return how many subtests of the report's test failed so far."""
+    if _subtests is None:
+        return 0
+    counts: Any = config.stash[_subtests.failed_subtests_key]
+    return int(counts.get(_subtest_key(report), 0))
+
+
+def set_failed_subtests(config: pytest.Config, report: pytest.TestReport, count: int) -> None:
+    """Make *count* the number of the test's failed subtests; a passed test fails by it."""
+    if _subtests is not None and count:
+        counts: Any = config.stash[_subtests.failed_subtests_key]
+        counts[_subtest_key(report)] = count
+
+
+def mend_subtest(report: pytest.TestReport, data: dict[str, Any]) -> None:
+    """Undo that the parameters of a rebuilt subtest report, texts already, were made texts again."""
+    if _subtests is not None and isinstance(report, _subtests.SubtestReport):
+        kwargs = data["_subtest.context"]["kwargs"]
+        object.__setattr__(report.context, "kwargs", kwargs)
+
+
+class OpaqueRepr(TerminalRepr):
+    """A failure's text that was not a plain string in the sandbox, and is printed as it was there."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
+
+    def toterminal(self, tw: TerminalWriter) -> None:
+        """Print the text."""
+        tw.line(self._text)
