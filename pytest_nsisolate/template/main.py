@@ -93,7 +93,7 @@ def _disable_in_template(option: dict[str, Any]) -> None:
     for name, value in _NEUTRAL.items():
         if name in option:
             option[name] = value
-    option["plugins"] = [*option.get("plugins", []), "no:terminal", "no:nsisolate"]
+    option["plugins"] = [*option.get("plugins", []), "no:terminal"]
 
 
 def _report(error: BaseException, host: socket.socket) -> None:

@@ -55,6 +55,7 @@ class TemplatePlugin:
         All of them, and before anything is run, because that is when pytest imports them.
         """
         self._collection = Collection(session)
+        session.config.pluginmanager.register(self._collection, "nsisolate-collection")
         self._collection.collect(self._start["paths"])
         return True
 
