@@ -24,6 +24,10 @@ from .reports import rebuild
 from .template import Template, TemplateLost, describe
 
 
+#: Seconds that a test, or a template, has for what should take no time.
+_GRACE = 10.0
+
+
 class ItemRun(Protocol):
     """What the hooks of an isolated item's phases have to do with."""
 
@@ -176,7 +180,7 @@ class Run:
         if kind == frames.REPORT:
             return self._phase_report(load(payload), when)
         if kind == frames.LOG_REPORT:
-            report = rebuild(self._item.config, load(payload))
+            report = self._rebuild(load(payload))
             self._item.ihook.pytest_runtest_logreport(report=report)
         elif kind == frames.WARNING:
             self._replay_warning(load(payload))
@@ -189,11 +193,18 @@ class Run:
         return None
 
     def _phase_report(self, message: dict[str, Any], when: str) -> pytest.TestReport:
-        report = rebuild(self._item.config, message)
-        if report.when != when or report.nodeid != self._item.nodeid:
-            raise MalformedData(f"the report of {report.nodeid} {report.when} instead of {when}")
+        report = self._rebuild(message)
+        if report.when != when:
+            raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
         error = message["exception"]
         self._exceptions[when] = None if error is None else from_data(error)
+        return report
+
+    def _rebuild(self, message: dict[str, Any]) -> pytest.TestReport:
+        report = rebuild(self._item.config, message)
+        if report.nodeid != self._item.nodeid:
+            # A test speaks for itself only.
+            raise MalformedData(f"a report of {report.nodeid!r}")
         return report
 
     def _replay_warning(self, data: dict[str, Any]) -> None:
@@ -227,19 +238,39 @@ class Run:
             self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
 
     def finish(self) -> None:
-        """See to it that the container is gone; called after the last phase, whatever happened."""
-        if self._holder and self._ended is None:
-            self._template.kill_holder(self._holder)
+        """See to it that the container is gone; called after the last phase, whatever happened.
+
+        A test that has reported everything gets some time to end by itself (coverage writes its data then);
+        after that its container is killed, and after that the template, if it does not notice.
+        """
+        if self._problem:
+            self._kill_container()
         try:
-            while not self._template.finished and not self._has_ended():
-                self._take_from_template()
-                self._take_late_results()
-                if not self._has_ended():
-                    self._template.wait(self._results, None)
+            for kill in (self._kill_container, self._template.kill):
+                if self._ends_within(_GRACE):
+                    break
+                kill()
         except (TemplateLost, ChannelError, MalformedData):
             self._template.kill()
         finally:
             self._socket.close()
+
+    def _kill_container(self) -> None:
+        if self._holder:
+            self._template.kill_holder(self._holder)
+
+    def _ends_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self._template.finished:
+            self._take_from_template()
+            self._take_late_results()
+            if self._has_ended():
+                break
+            try:
+                self._template.wait(self._results, deadline)
+            except TimeoutError:
+                return False
+        return True
 
 
 def chain_of(item: pytest.Item | None) -> list[list[str]]:

@@ -75,15 +75,17 @@ def from_data(data: Any) -> BaseException:
 
 def _rebuild(data: dict[str, Any]) -> BaseException:
     error = _instance(data)
-    for note in data["notes"]:
-        error.add_note(str(note))
+    # Past the class's own __setattr__, which is the user's code.
+    if data["notes"]:
+        object.__setattr__(error, "__notes__", [str(note) for note in data["notes"]])
     if data.get("traceback"):
-        error.__traceback__ = tblib.Traceback.from_dict(data["traceback"]).as_traceback()
+        rebuilt = tblib.Traceback.from_dict(data["traceback"]).as_traceback()
+        object.__setattr__(error, "__traceback__", rebuilt)
     if data.get("cause"):
-        error.__cause__ = _rebuild(data["cause"])
+        object.__setattr__(error, "__cause__", _rebuild(data["cause"]))
     if data.get("context"):
-        error.__context__ = _rebuild(data["context"])
-    error.__suppress_context__ = bool(data["suppress"])
+        object.__setattr__(error, "__context__", _rebuild(data["context"]))
+    object.__setattr__(error, "__suppress_context__", bool(data["suppress"]))
     return error
 
 
@@ -99,7 +101,7 @@ def _instance(data: dict[str, Any]) -> BaseException:
         return RemoteException(str(data["text"]))
     # __new__ of a built-in exception stores the arguments and runs nothing of the user's.
     error = BaseException.__new__(cls)
-    error.args = tuple(args)
+    object.__setattr__(error, "args", tuple(args))
     return error
 
 
