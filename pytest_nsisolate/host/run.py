@@ -23,7 +23,6 @@ from .crash import crash_report, passed_report, read_stacks
 from .reports import rebuild
 from .template import Template, TemplateLost, describe
 
-
 #: Seconds that a test, or a template, has for what should take no time.
 _GRACE = 10.0
 
