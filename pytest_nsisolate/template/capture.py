@@ -29,15 +29,15 @@ class Streams:
 
     def put_away(self) -> None:
         """Send what is not captured to the log."""
-        for places in self._places.values():
+        for stream, places in self._places.items():
             for fd in places:
-                os.dup2(self._log, fd)
+                os.dup2(self._log, fd, inheritable=fd == stream)
 
     def put_back(self) -> None:
         """Send what is not captured to where the user sees it."""
         for stream, places in self._places.items():
             for fd in places:
-                os.dup2(self._real[stream], fd)
+                os.dup2(self._real[stream], fd, inheritable=fd == stream)
 
 
 class SharedCapture:
