@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest._code.code import TerminalRepr
+from _pytest._code.code import ReprFileLocation, TerminalRepr
 from _pytest._io import TerminalWriter
-from _pytest.config import Config
+from _pytest.config import _prepareconfig
 from _pytest.outcomes import Exit, OutcomeException
 from _pytest.scope import Scope
 
@@ -31,9 +31,22 @@ TEST_OUTCOME = (OutcomeException, Exception)
 ProtocolExit = Exit
 
 
-def make_config(option: dict[str, Any], args: list[str]) -> pytest.Config:
-    """Return a configured Config, as xdist makes one for its workers."""
-    return Config.fromdictargs(option, args)
+def make_config(args: list[str]) -> pytest.Config:
+    """Return the Config of a command line, as xdist makes one for its workers."""
+    return _prepareconfig(args, None)
+
+
+def worker_input(config: pytest.Config) -> dict[str, Any] | None:
+    """Return what makes a session one of xdist's workers, or None."""
+    found: dict[str, Any] | None = getattr(config, "workerinput", None)
+    return found
+
+
+def make_worker(config: pytest.Config, workerinput: dict[str, Any] | None) -> None:
+    """Make the session the same worker of xdist's as another, if that is one."""
+    if workerinput is not None:
+        config.workerinput = workerinput  # type: ignore[attr-defined]
+        config.workeroutput = {}  # type: ignore[attr-defined]
 
 
 def base_temp(config: pytest.Config) -> str:
@@ -48,6 +61,21 @@ def share_base_temp(config: pytest.Config, path: str) -> None:
     if factory is not None:
         # Given, so that this session does not clean it up; ready, so that it does not empty it.
         factory._given_basetemp = factory._basetemp = Path(path)
+
+
+def terminal_markup(config: pytest.Config) -> bool:
+    """Tell whether what is printed has colours, which go into the explanations of assertions."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    return reporter is not None and bool(reporter._tw.hasmarkup)
+
+
+def silence_terminal(config: pytest.Config, *, markup: bool) -> None:
+    """Let the terminal reporter be there, for all who ask for it, and print nothing."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+        reporter._tw = TerminalWriter(nowhere)
+        reporter._tw.hasmarkup = markup
 
 
 def global_captures(config: pytest.Config) -> dict[int, Any]:
@@ -166,10 +194,12 @@ def mend_subtest(report: pytest.TestReport, data: dict[str, Any]) -> None:
 
 
 class OpaqueRepr(TerminalRepr):
-    """A failure's text that was not a plain string in the sandbox, and is printed as it was there."""
+    """A failure that is a text, printed as it is; *message*, if given, stands in the short summary."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, message: str = "") -> None:
         self._text = text
+        if message:
+            self.reprcrash = ReprFileLocation("", 0, message)
 
     def __str__(self) -> str:
         return self._text

@@ -18,7 +18,7 @@ import cloudpickle
 import pytest
 
 from .. import __file__ as _package_file
-from ..pytest_private import base_temp, global_captures
+from ..pytest_private import base_temp, global_captures, terminal_markup, worker_input
 from ..rootfs.sandbox import Prepared, Sandbox, prepare
 from ..runtime.channel import KILL_HOLDER, SIGNAL, TEMPLATE_ENDED, Channel
 from ..runtime.channel import READY as FACTORY_READY
@@ -38,10 +38,6 @@ _LAUNCH = (
 _TEMPLATE = (
     "import sys; sys.path[:] = {path!r}; from pytest_nsisolate.template.main import main; main()"
 )
-
-
-#: Options that argparse fills from positional arguments; those are given as such.
-_POSITIONAL = ("file_or_dir",)
 
 
 class TemplateLost(NsisolateError):
@@ -115,15 +111,11 @@ class Template:
         plan = prepared.plan
         assert plan.process is not None
         assert plan.process.capabilities is not None
-        option = {
-            name: value
-            for name, value in vars(self._config.option).items()
-            if name not in _POSITIONAL and _can_be_pickled(value)
-        }
         start = {
-            "option": option,
-            "args": list(self._config.args),
+            "args": list(self._config.invocation_params.args),
+            "workerinput": worker_input(self._config),
             "paths": self._paths,
+            "markup": terminal_markup(self._config),
             "basetemp": base_temp(self._config),
             "environ": dict(os.environ),
             "namespaces": inner_flags(plan),
@@ -287,11 +279,3 @@ def describe(outcome: Exited | Signalled) -> str:
     except ValueError:
         name = f"signal {outcome.signal}"
     return f"was killed by {name}" + (" (core dumped)" if outcome.dumped_core else "")
-
-
-def _can_be_pickled(value: object) -> bool:
-    try:
-        cloudpickle.dumps(value)
-    except Exception:
-        return False
-    return True
