@@ -32,7 +32,7 @@ class TornDown:
         """Make this part of the teardown *report* of the item after which it happened."""
         for name, text in self._output:
             if text:
-                report.sections.append((f"Captured std{name} teardown", text))
+                _add_output(report, f"Captured std{name} teardown", text)
         if not self.problem:
             return
         if report.failed:
@@ -40,6 +40,15 @@ class TornDown:
             return
         report.outcome = "failed"
         report.longrepr = self._report.longrepr if self._report is not None else self.problem
+
+
+def _add_output(report: pytest.TestReport, name: str, text: str) -> None:
+    """Add to the section *name* what was printed after what is in it."""
+    for number, (other, before) in enumerate(report.sections):
+        if other == name:
+            report.sections[number] = (name, before + text)
+            return
+    report.sections.append((name, text))
 
 
 class Pool:

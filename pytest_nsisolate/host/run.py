@@ -77,6 +77,7 @@ class Run:
         self._ended: dict[str, Any] | None = None
         self._done = False
         self._problem = ""
+        self._timed_out = False
         self._exceptions: dict[str, BaseException | None] = {}
         self._started = time.time()
         template.forget_output()
@@ -127,9 +128,12 @@ class Run:
         else:
             if report is not None:
                 return report
-        return crash_report(
+        crashed = crash_report(
             self._item, when, self._problem, self._template, time.time() - self._started
         )
+        if self._timed_out and not self._holder:
+            self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
+        return crashed
 
     def exception_of(self, when: str) -> BaseException | None:
         """Return the exception that the phase ended with, or None."""
@@ -233,8 +237,7 @@ class Run:
         read_stacks(self._template, self._pid)
         seconds = self._request.timeout
         self._problem = f"timeout: the test ran for more than {seconds:g} s and was killed"
-        if not self._holder:
-            self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
+        self._timed_out = True
 
     def finish(self) -> None:
         """See to it that the container is gone; called after the last phase, whatever happened.

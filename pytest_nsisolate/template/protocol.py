@@ -100,6 +100,7 @@ class ItemRunner:
             self._capture.detach()
             raise
         # From here on we are the clone.
+        os.register_at_fork(after_in_child=self._reporter.disown)
         del self._state.setup
         boundary = ScopeBoundary(self._state, item)
         self._state.teardown_exact = boundary.tear_down

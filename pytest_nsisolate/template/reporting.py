@@ -27,6 +27,12 @@ class Reporter:
         """Send reports to *results* from here on, or to nobody."""
         self._results = results
 
+    def disown(self) -> None:
+        """Report nothing any more: this is a fork of the test, and not the test."""
+        if self._results is not None:
+            self._results.close()
+            self._results = None
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Any:
         """Remember the phase's exception."""
@@ -79,7 +85,8 @@ class Reporter:
 
     def stop(self, error: BaseException) -> None:
         """Send that the whole session is to stop."""
-        assert self._results is not None
+        if self._results is None:
+            return
         data = {
             "kind": type(error).__name__,
             "text": str(error),
@@ -89,8 +96,8 @@ class Reporter:
 
     def done(self) -> None:
         """Send that everything was sent."""
-        assert self._results is not None
-        frames.send(self._results, frames.DONE)
+        if self._results is not None:
+            frames.send(self._results, frames.DONE)
 
 
 def _limited(text: str) -> str:

@@ -15,15 +15,24 @@ import tblib
 
 from .data import MalformedData
 
+#: How many exceptions in a row, and frames of each, are kept: enough to be read, and to be written as
+#: nested data.
 _DEPTH = 50
+_FRAMES = 100
 
 
 class RemoteException(Exception):
     """Stands in for an exception whose class the host does not have, or could not rebuild."""
 
 
-def to_data(error: BaseException, depth: int = 0) -> dict[str, object]:
+def to_data(error: BaseException) -> dict[str, object]:
     """Return *error*, with its notes, cause, context and group members, as plain data."""
+    return _describe(error, 0, set())
+
+
+def _describe(error: BaseException, depth: int, seen: set[int]) -> dict[str, object]:
+    # Each once: a cause is a context as well, and a long chain would double with each link.
+    seen.add(id(error))
     cls = type(error)
     data: dict[str, object] = {
         "module": cls.__module__,
@@ -36,10 +45,10 @@ def to_data(error: BaseException, depth: int = 0) -> dict[str, object]:
     }
     if depth < _DEPTH:
         for key, other in (("cause", error.__cause__), ("context", error.__context__)):
-            if other is not None:
-                data[key] = to_data(other, depth + 1)
+            if other is not None and id(other) not in seen:
+                data[key] = _describe(other, depth + 1, seen)
         if isinstance(error, BaseExceptionGroup):
-            data["members"] = [to_data(member, depth + 1) for member in error.exceptions]
+            data["members"] = [_describe(e, depth + 1, seen) for e in error.exceptions]
             data["message"] = error.message
     return data
 
@@ -61,7 +70,11 @@ def _plain_args(error: BaseException) -> list[object] | None:
 def _traceback(error: BaseException) -> dict[str, Any] | None:
     if error.__traceback__ is None:
         return None
-    result: dict[str, Any] = tblib.Traceback(error.__traceback__).to_dict()
+    last = first = tblib.Traceback(error.__traceback__)
+    for _ in range(_FRAMES):
+        last = last.tb_next or last
+    last.tb_next = None
+    result: dict[str, Any] = first.to_dict()
     return result
 
 

@@ -30,7 +30,7 @@ class Project:
 
     def command(self, *args: str | os.PathLike[str]) -> list[str]:
         """Return the command line of a pytest run."""
-        return [sys.executable, "-m", "pytest", *PLAIN, *map(os.fspath, args)]
+        return [sys.executable, "-m", "pytest", *PLAIN, *(os.fspath(arg) for arg in args)]
 
     def run(self, *args: str | os.PathLike[str], timeout: float = 90) -> pytest.RunResult:
         """Run pytest and wait for its end."""
