@@ -72,11 +72,21 @@ def register_marks(config: pytest.Config) -> None:
         )
 
 
+def wants_everything(config: pytest.Config) -> bool:
+    """Tell whether tests without a mark are isolated, too. Raises UsageError."""
+    if config.getoption("nsisolate_all"):
+        return True
+    try:
+        return bool(config.getini("nsisolate_all"))
+    except (pytest.UsageError, ValueError) as error:
+        raise pytest.UsageError(f"nsisolate_all: {error}; write true or false") from None
+
+
 class Options:
     """The session's options, read once."""
 
     def __init__(self, config: pytest.Config, shared: tuple[str, ...]) -> None:
-        self.everything = bool(config.getoption("nsisolate_all") or config.getini("nsisolate_all"))
+        self.everything = wants_everything(config)
         self._env = tuple(_env_line(line) for line in config.getini("nsisolate_env"))
         self._timeout = _seconds(config.getini("nsisolate_timeout"), "nsisolate_timeout")
         network = config.getini("nsisolate_network")
@@ -191,7 +201,8 @@ def _env_line(line: str) -> tuple[str, str]:
 
 def _env_mapping(value: object, where: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict) or not all(
-        isinstance(k, str) and k and "=" not in k and isinstance(v, str) for k, v in value.items()
+        isinstance(k, str) and k and "=" not in k and isinstance(v, str) and "\0" not in k + v
+        for k, v in value.items()
     ):
         raise _wrong(where, "env", value, "write a dict of strings")
     return tuple(value.items())

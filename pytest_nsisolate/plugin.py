@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .options import MARKS, MODES, Options, Request, add_options, register_marks
+from .options import (
+    MARKS,
+    MODES,
+    Options,
+    Request,
+    add_options,
+    register_marks,
+    wants_everything,
+)
 from .pytest_private import base_temp, setup_state
 from .runtime.errors import NsisolateError
 
@@ -58,8 +66,7 @@ class Isolation:
 
     def header(self) -> str:
         """Return the line of pytest's header."""
-        everything = self._config.getoption("nsisolate_all") or self._config.getini("nsisolate_all")
-        which = "all tests" if everything else "marked tests"
+        which = "all tests" if wants_everything(self._config) else "marked tests"
         return (
             f"nsisolate: {self._mode}, {which}, in user, pid, mount, uts, ipc and cgroup namespaces"
         )

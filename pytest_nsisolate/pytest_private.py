@@ -5,6 +5,7 @@ A new pytest that changes one of these things changes this file. It is tried wit
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest import faulthandler as _faulthandler
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 from _pytest._io import TerminalWriter
 from _pytest.config import _prepareconfig
@@ -96,6 +98,19 @@ def exchange_capture_file(capture: Any, file: int) -> None:
     # While capturing is suspended, the target is the original stream and stays that.
     if capture._state == "started":
         os.dup2(file, capture.targetfd)
+
+
+def disarm_faulthandler() -> None:
+    """Stop pytest's watchdog (``faulthandler_timeout``), whose thread no fork of ours would have."""
+    faulthandler.cancel_dump_traceback_later()
+
+
+def arm_faulthandler(config: pytest.Config) -> None:
+    """Start pytest's watchdog again."""
+    seconds = float(config.getini("faulthandler_timeout") or 0.0)
+    stderr = config.stash.get(_faulthandler.fault_handler_stderr_fd_key, None)
+    if seconds > 0 and stderr is not None and config.pluginmanager.hasplugin("faulthandler"):
+        faulthandler.dump_traceback_later(seconds, file=stderr)
 
 
 def setup_state(session: pytest.Session) -> Any:

@@ -109,6 +109,7 @@ class Run:
             "environ": dict(os.environ),
             "env": dict(self._request.env),
             "cwd": os.getcwd(),
+            "maxfail": _failures_left(item.session),
         }
 
     def phase(self, when: str) -> pytest.TestReport:
@@ -278,6 +279,12 @@ class Run:
 def chain_of(item: pytest.Item | None) -> list[list[str]]:
     """Return the chain of nodes down to *item*, as (class name, node id)."""
     return [] if item is None else [[type(n).__name__, n.nodeid] for n in item.listchain()]
+
+
+def _failures_left(session: pytest.Session) -> int:
+    """Return how many more failures end the session; 0 for no such number."""
+    maxfail: int = session.config.getoption("maxfail")
+    return max(1, maxfail - session.testsfailed) if maxfail else 0
 
 
 def _warning_class(module: str, name: str) -> type[Warning]:
