@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .rootfs.sandbox import Sandbox
+from .rootfs.sandbox import OWN_DIRECTORIES, Sandbox
 from .runtime.record import Record
 
 MODES = ("require", "skip", "off")
@@ -85,16 +85,15 @@ def wants_everything(config: pytest.Config) -> bool:
 class Options:
     """The session's options, read once."""
 
-    def __init__(self, config: pytest.Config, shared: tuple[str, ...]) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         self.everything = wants_everything(config)
-        self._env = tuple(_env_line(line) for line in config.getini("nsisolate_env"))
+        self.env = tuple(_env_line(line) for line in config.getini("nsisolate_env"))
         self._timeout = _seconds(config.getini("nsisolate_timeout"), "nsisolate_timeout")
         network = config.getini("nsisolate_network")
         if network not in _NETWORKS:
             raise pytest.UsageError(f"nsisolate_network: {network!r} is not one of host, none")
         self._default = Sandbox(
             project=_project(config),
-            shared=shared,
             network=network,
             hostname=_hostname(config.getini("nsisolate_hostname"), "nsisolate_hostname"),
             writable=_writable(
@@ -108,7 +107,7 @@ class Options:
         if mark is None:
             if not self.everything:
                 return None
-            return Request(sandbox=self._default, env=self._env, timeout=self._timeout)
+            return Request(sandbox=self._default, env=self.env, timeout=self._timeout)
         where = f"{item.nodeid}: @pytest.mark.{mark.name}"
         if not _is_wanted(mark, where):
             return None
@@ -116,7 +115,7 @@ class Options:
 
     def _with_keywords(self, keywords: dict[str, Any], where: str) -> Request:
         _refuse_unknown(keywords, where)
-        sandbox, env, timeout = self._default, self._env, self._timeout
+        sandbox, env, timeout = self._default, self.env, self._timeout
         if "network" in keywords:
             network = keywords["network"]
             if network not in _NETWORKS:
@@ -189,6 +188,8 @@ def _writable(value: object, where: str) -> tuple[str, ...]:
     for path in value:
         if not isinstance(path, str | os.PathLike) or not os.path.exists(path):
             raise _wrong(where, "writable", path, "write paths that exist")
+        if os.path.realpath(path) in OWN_DIRECTORIES:
+            raise _wrong(where, "writable", path, "the sandbox has its own; write one below it")
     return tuple(os.path.realpath(os.fspath(path)) for path in value)
 
 

@@ -29,6 +29,9 @@ except ImportError:  # before pytest 9 subtests are a plugin, which counts for i
 #: What a fixture or a test may raise and pytest takes for an outcome.
 TEST_OUTCOME = (OutcomeException, Exception)
 
+#: What ``pytest.skip()``, ``fail()`` and ``xfail()`` raise.
+OUTCOME_EXCEPTIONS = (pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception)
+
 #: What passes through the phases of an item's protocol.
 ProtocolExit = Exit
 
@@ -51,18 +54,29 @@ def make_worker(config: pytest.Config, workerinput: dict[str, Any] | None) -> No
         config.workeroutput = {}  # type: ignore[attr-defined]
 
 
-def base_temp(config: pytest.Config) -> str:
-    """Return the directory that ``tmp_path`` directories are made in; it is made if need be."""
-    factory: Any = config._tmp_path_factory  # type: ignore[attr-defined]
-    return str(factory.getbasetemp())
+def base_temp(config: pytest.Config) -> str | None:
+    """Return the directory that ``tmp_path`` directories are made in; it is made if need be.
+
+    None where pytest has no such thing (``-p no:tmpdir``).
+    """
+    factory: Any = getattr(config, "_tmp_path_factory", None)
+    return None if factory is None else str(factory.getbasetemp())
 
 
-def share_base_temp(config: pytest.Config, path: str) -> None:
+def share_base_temp(config: pytest.Config, path: str | None) -> None:
     """Make *path* the directory that ``tmp_path`` directories are made in."""
     factory: Any = getattr(config, "_tmp_path_factory", None)
-    if factory is not None:
+    if factory is not None and path is not None:
         # Given, so that this session does not clean it up; ready, so that it does not empty it.
         factory._given_basetemp = factory._basetemp = Path(path)
+
+
+def write_line(config: pytest.Config, text: str) -> None:
+    """Print a line of the plugin's own, where there is a terminal reporter to print it."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.ensure_newline()
+        reporter.write_line(text)
 
 
 def terminal_markup(config: pytest.Config) -> bool:

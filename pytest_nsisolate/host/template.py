@@ -51,13 +51,23 @@ class TemplateLost(NsisolateError):
 class Template:
     """A running template and the files that its tests' output goes to."""
 
-    def __init__(self, config: pytest.Config, sandbox: Sandbox, paths: list[str]) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        sandbox: Sandbox,
+        paths: list[str],
+        env: dict[str, str],
+    ) -> None:
         self._config = config
         self._paths = paths
+        self._env = env
         self.sandbox = sandbox
         self.out, self.err, self.stacks, self._log = (_shared_file() for _ in range(4))
         self.finished = False
         self._killed = False
+        self._base_temp = base_temp(config)
+        if self._base_temp is not None:
+            sandbox = sandbox.replace(shared=(*sandbox.shared, self._base_temp))
         cwd = os.getcwd()
         prepared = prepare(sandbox, cwd=cwd)
         # A root of the user's own need not hold an interpreter; the template lives in an ordinary one.
@@ -105,7 +115,7 @@ class Template:
             "host_pid": os.getpid(),
             "template": {
                 "args": [sys.executable, *flags, "-c", boot, "{host}", "{factory}"],
-                "env": list(os.environ.items()),
+                "env": list((os.environ | self._env).items()),
                 "cwd": cwd,
                 **(_as_json(ordinary) if ordinary is not None else {}),
             },
@@ -121,7 +131,7 @@ class Template:
             "workerinput": worker_input(self._config),
             "paths": self._paths,
             "markup": terminal_markup(self._config),
-            "basetemp": base_temp(self._config),
+            "basetemp": self._base_temp,
             "environ": dict(os.environ),
             "namespaces": (outer_flags(plan), inner_flags(plan)),
             "process": {

@@ -8,7 +8,7 @@ import cloudpickle
 import pytest
 
 from ..pytest_private import fixture_info
-from ..wire.functions import fingerprint
+from ..wire.functions import fingerprint, ship_parameters
 
 
 class Collection:
@@ -51,6 +51,7 @@ class Collection:
         self.collect([order["path"]])
         own = self._items.get(nodeid)
         if own is not None and order["fingerprint"] in (None, _fingerprint_of(own)):
+            _give_parameters(own, order["parameters"])
             return own
         if order["function"] is None:
             return self._missing(nodeid, f"and it cannot be shipped: {order['function_problem']}")
@@ -76,7 +77,9 @@ class Collection:
         parent = self._parent_of(order)
         if parent is None:
             return self._missing(order["nodeid"], "nor anything that it could be part of")
-        function, callspec = cloudpickle.loads(order["function"])
+        function = cloudpickle.loads(order["function"])
+        parameters = order["parameters"]
+        callspec = None if parameters is None else cloudpickle.loads(parameters)
         made: dict[str, Any] = {"callspec": callspec, "originalname": order["originalname"]}
         if isinstance(parent, pytest.Class):
             setattr(parent.obj, order["originalname"], function)
@@ -109,6 +112,16 @@ class Collection:
             if list(key) == list(wanted):
                 return collector
         return None
+
+
+def _give_parameters(item: Any, shipped: bytes | None) -> None:
+    """Give *item* the host's parameters, where they are not the same.
+
+    They can differ under the same id, by the order of a set, say. Where they do not, the item keeps its own,
+    which are the very objects that the test's module knows.
+    """
+    if shipped is not None and ship_parameters(item) != shipped:
+        item.callspec = cloudpickle.loads(shipped)
 
 
 def _fingerprint_of(item: pytest.Item) -> str | None:

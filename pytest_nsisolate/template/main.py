@@ -25,7 +25,7 @@ def main() -> NoReturn:
     sys.argv[:] = [sys.argv[0]]
     code = 1
     try:
-        reader = frames.FrameReader(host)
+        reader = frames.FrameReader(host, fds=True)
         _kind, payload = reader.receive()
         out, err, stacks, log = reader.take_fds()
         streams = Streams(log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import socket
 import warnings
 from typing import Any
@@ -77,6 +78,7 @@ class Reporter:
             "name": category.__qualname__,
             "filename": warning_message.filename,
             "lineno": warning_message.lineno,
+            "line": linecache.getline(warning_message.filename, warning_message.lineno).strip(),
             "when": when,
             "nodeid": nodeid,
             "location": location,

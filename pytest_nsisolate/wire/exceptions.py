@@ -13,6 +13,7 @@ from typing import Any
 
 import tblib
 
+from ..pytest_private import OUTCOME_EXCEPTIONS
 from .data import MalformedData
 
 #: How many exceptions in a row, and frames of each, are kept: enough to be read, and to be written as
@@ -62,6 +63,8 @@ def _text(error: BaseException) -> str:
 
 def _plain_args(error: BaseException) -> list[object] | None:
     plain = (type(None), bool, int, float, str, bytes)
+    if isinstance(error, OUTCOME_EXCEPTIONS):
+        return [error.msg]
     if all(type(arg) in plain for arg in error.args):
         return list(error.args)
     return None
@@ -112,6 +115,9 @@ def _instance(data: dict[str, Any]) -> BaseException:
     args = data["args"]
     if cls is None or args is None:
         return RemoteException(str(data["text"]))
+    if issubclass(cls, OUTCOME_EXCEPTIONS):
+        # pytest's own: what pytest.skip() and its kin raise, with a message and little else.
+        return cls(None if args[0] is None else str(args[0]))
     # __new__ of a built-in exception stores the arguments and runs nothing of the user's.
     error = BaseException.__new__(cls)
     object.__setattr__(error, "args", tuple(args))
