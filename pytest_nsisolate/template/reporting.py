@@ -40,9 +40,12 @@ class Reporter:
         self._excinfo = None if call.excinfo is None else to_data(call.excinfo.value)
         return (yield)
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Send a phase's report, or one that was logged during a phase (a subtest's)."""
+        """Send a phase's report, or one that was logged during a phase (a subtest's).
+
+        First, because what other plugins change in it while they log it, they change on the host as well.
+        """
         if self._results is None:
             return
         is_phase = type(report) is pytest.TestReport

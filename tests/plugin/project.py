@@ -36,9 +36,9 @@ class Project:
         """Run pytest and wait for its end."""
         return self._pytester.run(*self.command(*args), timeout=timeout)
 
-    def run_by(self, *program: str) -> pytest.RunResult:
-        """Run pytest with every test isolated, by a program that takes a command line."""
-        return self._pytester.run(*program, *self.command("--nsisolate-all"), timeout=90)
+    def run_in(self, *program: str, args: tuple[str, ...]) -> pytest.RunResult:
+        """Run pytest by a program that takes a command line."""
+        return self._pytester.run(*program, *self.command(*args), timeout=90)
 
     def test(self, text: str, *args: str) -> pytest.RunResult:
         """Run a file of tests with every test isolated."""

@@ -39,7 +39,8 @@ def test_children_inherit_streams_only(project: Project) -> None:
             assert listed.split() == ["0", "1", "2"]
         """,
     )
-    project.run_by("sh", "-c", 'exec "$@" 9<.', "sh").assert_outcomes(passed=1)
+    program = ("sh", "-c", 'exec "$@" 9<.', "sh")
+    project.run_in(*program, args=("--nsisolate-all",)).assert_outcomes(passed=1)
 
 
 def test_standard_input_is_empty(project: Project) -> None:
