@@ -22,6 +22,10 @@ _DEPTH = 50
 _FRAMES = 100
 
 
+#: Groups, which are made by a constructor that runs nothing of the user's.
+_GROUPS = (("builtins", "BaseExceptionGroup"), ("builtins", "ExceptionGroup"))
+
+
 class RemoteException(Exception):
     """Stands in for an exception whose class the host does not have, or could not rebuild."""
 
@@ -109,7 +113,7 @@ def _instance(data: dict[str, Any]) -> BaseException:
     cls = _find_class(str(data["module"]), str(data["name"]))
     if "members" in data:
         members = [_rebuild(member) for member in data["members"]]
-        if cls in (BaseExceptionGroup, ExceptionGroup) and members:
+        if (data["module"], data["name"]) in _GROUPS and members:
             return BaseExceptionGroup(str(data["message"]), members)
         return RemoteException(str(data["text"]))
     args = data["args"]
