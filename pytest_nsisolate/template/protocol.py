@@ -61,6 +61,8 @@ class ItemRunner:
         self._state.teardown_exact = lambda _nextitem: None
         try:
             _inner_protocol(self._item)(item=self._item, nextitem=None)
+            if not self._cloner.is_clone:
+                self._reporter.done()
         except Cloned:
             # We are the template: the clone is at work, or has even ended.
             return self._cloner.attend()

@@ -36,6 +36,10 @@ class Project:
         """Run pytest and wait for its end."""
         return self._pytester.run(*self.command(*args), timeout=timeout)
 
+    def run_program(self, *command: str) -> pytest.RunResult:
+        """Run a program that runs pytest."""
+        return self._pytester.run(*command, timeout=90)
+
     def run_in(self, *program: str, args: tuple[str, ...]) -> pytest.RunResult:
         """Run pytest by a program that takes a command line."""
         return self._pytester.run(*program, *self.command(*args), timeout=90)

@@ -44,7 +44,7 @@ def test_caller_and_root() -> None:
 
 
 def test_hosts() -> None:
-    """localhost and the host's own name are known, with the host's network and without."""
+    """The names localhost and the host's own are known, with the host's network and without."""
     for host_network in (False, True):
         hosts = contents(identity_of_root("/root"), host_network=host_network)["/etc/hosts"]
         assert "localhost" in hosts

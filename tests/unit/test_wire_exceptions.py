@@ -24,7 +24,7 @@ def touch(*_args: object, **_kwargs: object) -> NoReturn:
 class SideEffects(Exception):
     """An exception with code wherever a class can have some."""
 
-    __init__ = touch  # type: ignore[assignment]
+    __init__ = touch
     __reduce__ = touch
     __setattr__ = touch
     __setstate__ = touch
@@ -36,7 +36,7 @@ class SideEffects(Exception):
 class OwnNew(Exception):
     """An exception that is made by code of its own."""
 
-    __new__ = touch  # type: ignore[assignment]
+    __new__ = touch
 
 
 def raised(error: BaseException) -> BaseException:
