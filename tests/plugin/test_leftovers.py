@@ -141,8 +141,10 @@ def start(project: Project, *files: str) -> Iterator[subprocess.Popen[str]]:
     """Start pytest in a process group of its own, and wait until its test runs; it ends with the block."""
     project.write("test_it.py", SLEEPER)
     base = project.home / "base"
+    command = project.command("--nsisolate-all", f"--basetemp={base}", *files)
     with subprocess.Popen(
-        project.command("--nsisolate-all", f"--basetemp={base}", *files),
+        # A shell's background jobs ignore SIGINT, and what they start does too.
+        ["env", "--default-signal", *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
