@@ -58,11 +58,14 @@ def _check(path: str) -> None:
         raise PayloadError(f'exec: "{path}": permission denied', NOT_EXECUTABLE)
 
 
-def execute(path: str, process: Process) -> NoReturn:
-    """Become the program: execve(2). No descriptor but the standard three survives (CVE-2024-21626)."""
+def execute(path: str, process: Process, preserve_fds: int = 0) -> NoReturn:
+    """Become the program: execve(2). No descriptor survives but the standard three (CVE-2024-21626).
+
+    And *preserve_fds* that the caller wants to hand on, from 3 on.
+    """
     umask = process.user.umask
     os.umask(_DEFAULT_UMASK if umask is None else umask)
-    sys.close_range_on_exec(3)
+    sys.close_range_on_exec(3 + preserve_fds)
     env = dict(entry.split("=", 1) for entry in process.env)
     try:
         os.execve(path, process.args, env)

@@ -128,8 +128,8 @@ def _remove(path: Path) -> None:
 
 
 def _forget(bundle: Bundle) -> None:
-    """Let another runtime forget a container that it may have kept, and its cgroup with it."""
-    if not is_ours():
+    """Let the runtime forget a container that it may have kept, and its cgroup with it."""
+    if not is_ours() or bundle.state_directory.exists():
         subprocess.run(
             [*runtime_command(), "delete", "--force", bundle.id],
             capture_output=True,

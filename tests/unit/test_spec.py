@@ -193,7 +193,6 @@ def test_a_missing_value_names_its_field(bundle: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("hooks", {"poststop": [{"path": "/bin/true"}]}),
         ("linux.seccomp", {"defaultAction": "SCMP_ACT_ERRNO"}),
         ("linux.resources", {"pids": {"limit": 5}}),
         ("linux.cgroupsPath", "/mine"),
