@@ -42,6 +42,8 @@ def launch_in(pid: int, pidfd: int, process: Process, options: LaunchOptions) ->
     still be joined afterwards.
     """
     flags = differing_namespaces(pid)
+    if process.terminal:
+        from . import terminal  # noqa: F401 - now: in the container there may be no Python
     root_fd = _open_root(pid)
 
     def first_stage(channel: Channel) -> NoReturn:

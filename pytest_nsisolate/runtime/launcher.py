@@ -18,7 +18,7 @@ from .channel import (
     WANT_MAPS,
     Channel,
 )
-from .errors import ChannelError
+from .errors import ChannelError, NsisolateError, PayloadError, SetupError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,9 +105,12 @@ def attend_fork(
         if on_fork is not None:
             on_fork(first, ours)
         return _attend(rest, ours, pids, on_built)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, SetupError | PayloadError) and pids == [first]:
+            pids += _forked_late(ours)
         ours.close()
-        for pid in reversed(pids):
+        # The first one first: only then is the other one our child.
+        for pid in pids:
             _kill_and_reap(pid)
         raise
 
@@ -138,6 +141,15 @@ def _attend(
                 on_built(pid)
             channel.send(HOOKS_DONE)
     return Launched(pid, terminal_fd, channel)
+
+
+def _forked_late(channel: Channel) -> list[int]:
+    """Return the pid of a process that has failed before its parent could tell of it."""
+    try:
+        _kind, fields, _fd = channel.receive(FORKED)
+        return [_pid_of(fields[0])]
+    except NsisolateError:
+        return []  # it was the first one that failed
 
 
 def _pid_of(field: str) -> int:

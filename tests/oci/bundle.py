@@ -117,7 +117,9 @@ class Bundle:
     @property
     def state_directory(self) -> Path:
         """Where our own runtime keeps the container's state."""
-        run = Path("/run") if os.geteuid() == 0 and not self.identity.is_ordinary_user else self.path
+        run = (
+            Path("/run") if os.geteuid() == 0 and not self.identity.is_ordinary_user else self.path
+        )
         return run / "nsisolate" / self.id
 
     @property
