@@ -151,10 +151,14 @@ class Directory:
 
     def remove(self) -> bool:
         """Forget the container; False if somebody else has done so already."""
+        # No id has this sign. From here on the container is not there for anybody else, who could put
+        # something new into a directory that is being emptied.
+        leaving = f"{self.path}~{os.getpid()}"
         try:
-            for name in os.listdir(self.path):
-                os.unlink(f"{self.path}/{name}")
-            os.rmdir(self.path)
+            os.rename(self.path, leaving)
+            for name in os.listdir(leaving):
+                os.unlink(f"{leaving}/{name}")
+            os.rmdir(leaving)
         except FileNotFoundError:
             return False
         finally:
@@ -201,7 +205,8 @@ def containers(root: str) -> list[Directory]:
         names = sorted(os.listdir(root))
     except FileNotFoundError:
         return []
-    return [found for name in names if (found := Directory(root, name)).exists()]
+    found = [Directory(root, name) for name in names if all(c in _SAFE for c in name)]
+    return [directory for directory in found if directory.exists()]
 
 
 def check_id(container_id: str) -> str:

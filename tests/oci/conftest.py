@@ -44,13 +44,13 @@ def bundle(identity: Identity, busybox: str) -> Iterator[Bundle]:
         yield made
     finally:
         _end_what_was_started(made)
+        _forget(made)
         left = _processes_of(made)
         for pid in left:
             _kill(pid)
         mounts = _mounts_below(path)
         for mounted in reversed(mounts):
             subprocess.run(["umount", "-l", mounted], check=False)
-        _forget(made)
         _remove(path)
     assert not left, f"processes were left behind: {left}"
     assert not mounts, f"mounts were left behind: {mounts}"
