@@ -11,6 +11,7 @@ from .arguments import UsageError, first, whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..runtime.plan import Process
     from ..runtime.state import Directory
     from .settings import Settings
 
@@ -50,7 +51,7 @@ def read_request(
     plan = spec.parse_text(config, bundle, path)
     if plan.process is None:
         raise SpecError("process", "is required to run a container, and missing")
-    preserved = preserved_fds(given)
+    plan = plan.replace(process=with_caller(plan.process, plan.annotations))
     return Request(
         id=container_id,
         bundle=bundle,
@@ -60,21 +61,34 @@ def read_request(
         warn=settings.log.warn,
         console_socket=given.get("--console-socket", ""),
         pid_file=os.path.abspath(given["--pid-file"]) if "--pid-file" in given else "",
-        preserve_fds=preserved,
+        preserve_fds=preserved_fds(given),
         pivot="--no-pivot" not in given,
         session_keyring="--no-new-keyring" not in given,
     )
 
 
 def preserved_fds(given: dict[str, str]) -> int:
-    """Return how many descriptors are to be handed on; each of them has to be there."""
-    count = whole_number(given, "--preserve-fds")
-    for fd in range(3, 3 + count):
-        try:
-            os.fstat(fd)
-        except OSError:
-            raise UsageError(f"--preserve-fds={count}: descriptor {fd} is not open") from None
-    return count
+    """Return how many descriptors are to be handed on, from 3 on; those of systemd come first.
+
+    One that is not open is none: what we open ourselves closes on execve, whatever its number.
+    """
+    return whole_number(given, "--preserve-fds") + _listening()
+
+
+def _listening() -> int:
+    text = os.environ.get("LISTEN_FDS", "")
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 6 else 0
+
+
+def with_caller(process: Process, annotations: tuple[tuple[str, str], ...]) -> Process:
+    """Return the process with what it gets from the caller: systemd's sockets, crun's groups."""
+    if _listening():
+        names = ("LISTEN_FDS", "LISTEN_FDNAMES")
+        env = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
+        process = process.replace(env=(*process.env, *env, "LISTEN_PID=1"))
+    if dict(annotations).get("run.oci.keep_original_groups") in ("1", "true"):
+        process = process.replace(user=process.user.replace(keep_groups=True))
+    return process
 
 
 def check_console(given: dict[str, str], *, terminal: bool, detached: bool) -> None:
@@ -82,7 +96,8 @@ def check_console(given: dict[str, str], *, terminal: bool, detached: bool) -> N
     has_socket = bool(given.get("--console-socket"))
     if detached and terminal and not has_socket:
         raise UsageError(
-            "cannot allocate tty if nsisolate will detach without setting console socket"
+            "cannot allocate tty if nsisolate will detach without setting console socket: "
+            "use --console-socket"
         )
     if has_socket and not (detached and terminal):
         raise UsageError("cannot use console socket if nsisolate will not detach or allocate tty")

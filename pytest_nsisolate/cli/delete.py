@@ -1,10 +1,10 @@
-"""``nsisolate delete``: forget a container that has stopped."""
+"""``nsisolate delete``: forget a container that has stopped, or was never started."""
 
 from __future__ import annotations
 
 from ..runtime import container, spec
 from ..runtime.errors import LifecycleError, NsisolateError
-from ..runtime.state import STOPPED
+from ..runtime.state import CREATED, STOPPED
 from .arguments import HelpRequested, UsageError, first, read
 
 TYPE_CHECKING = False
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 _HELP = """\
 usage: nsisolate delete [--force] ID ...
 
-Deletes containers that have stopped.
+Deletes containers that have stopped, or were never started.
 
-  -f, --force    kill one that has not; that there is none is no error then
+  -f, --force    kill one that runs; that there is none is no error then
   --regex        ID is a regular expression: delete all containers that it matches
 """
 
@@ -70,7 +70,7 @@ def _delete(directory: Directory, settings: Settings, *, force: bool) -> None:
             raise
     if state is not None:
         status = state.status()
-        if status != STOPPED and not force:
+        if status not in (CREATED, STOPPED) and not force:
             raise LifecycleError(
                 f"cannot delete container {state.id!r} that is not stopped: {status}"
             )

@@ -5,6 +5,9 @@
     create ──> created ── start ──> running ── its process ends ──> stopped ── delete
        └───────────────── run ─────────┘
 
+A container that was created and never started may be deleted too: runc and crun do so, and their callers
+count on it.
+
 Whoever changes a container holds its lock; hooks of the runtime's namespaces may ask for its state all the
 same, because readers need none.
 """
@@ -21,7 +24,17 @@ from .launcher import Launched, launch
 from .liveness import open_process, start_time, wait_for_end
 from .privileges import ungrantable
 from .record import Record
-from .state import CREATED, CREATING, RUNNING, STOPPED, Directory, State, now, write_atomically
+from .state import (
+    CREATED,
+    CREATING,
+    RUNNING,
+    STOPPED,
+    Directory,
+    State,
+    external_descriptors,
+    now,
+    write_atomically,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,6 +147,7 @@ def _save(request: Request, pid: int, phase: str) -> None:
             pid=pid,
             start_time=start_time(pid),
             phase=phase,
+            external_descriptors=external_descriptors(),
             annotations=request.plan.annotations,
         )
         request.directory.save(state)

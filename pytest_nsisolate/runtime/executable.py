@@ -19,6 +19,7 @@ NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DEFAULT_UMASK = 0o022
+_PASSWD_LIMIT = 1 << 20
 
 
 def find_executable(process: Process) -> str:
@@ -56,6 +57,30 @@ def _check(path: str) -> None:
         raise PayloadError(f'exec: "{path}": is a directory', NOT_EXECUTABLE)
     if not os.access(path, os.X_OK, effective_ids=True):
         raise PayloadError(f'exec: "{path}": permission denied', NOT_EXECUTABLE)
+
+
+def with_home(process: Process) -> Process:
+    """Return the process with HOME, from the container's /etc/passwd, unless it has one; as runc and crun."""
+    if any(entry.startswith("HOME=") for entry in process.env):
+        return process
+    return process.replace(env=(*process.env, f"HOME={_home_of(process.user.uid)}"))
+
+
+def _home_of(uid: int) -> str:
+    try:
+        # It is the container's: it may be no file at all, and as long as it likes.
+        fd = os.open("/etc/passwd", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            lines = os.read(fd, _PASSWD_LIMIT).split(b"\n")
+        finally:
+            os.close(fd)
+    except OSError:
+        return "/"
+    for line in lines:
+        fields = line.split(b":")
+        if len(fields) > 5 and fields[2] == str(uid).encode() and fields[5].startswith(b"/"):
+            return os.fsdecode(fields[5])
+    return "/"
 
 
 def execute(path: str, process: Process, preserve_fds: int = 0) -> NoReturn:

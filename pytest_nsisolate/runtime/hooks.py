@@ -111,7 +111,9 @@ def _become(hook: Hook, state_fd: int, output_fd: int, cwd: str) -> NoReturn:
         for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
             _signal.signal(number, _signal.SIG_DFL)  # Python ignores them, and that would last
         os.chdir(cwd)
-        os.execve(hook.path, hook.args or (hook.path,), dict(e.split("=", 1) for e in hook.env))
+        # Without an environment of its own it has ours, as with runc and crun.
+        env = dict(entry.split("=", 1) for entry in hook.env) if hook.env else os.environ
+        os.execve(hook.path, hook.args or (hook.path,), env)
     except BaseException as error:
         os.write(2, str(getattr(error, "strerror", None) or error).encode())
     finally:

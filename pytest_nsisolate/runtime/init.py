@@ -26,7 +26,7 @@ from .channel import (
 )
 from .devices import create_devices, finish_dev, has_own_dev, writable_for_now
 from .errors import KernelCallError, SetupError
-from .executable import execute, find_executable
+from .executable import execute, find_executable, with_home
 from .inroot import open_or_create
 from .launch_options import LaunchOptions
 from .masks import make_readonly, mask
@@ -145,6 +145,7 @@ def container(plan: Plan, channel: Channel, options: LaunchOptions = _DEFAULTS) 
     become(process)
     enter_cwd(process.cwd)
     program = find_executable(process)
+    process = with_home(process)
     channel = wait_for_go(channel, options)
     try:
         call_hooks("startContainer", "created", "/")

@@ -13,7 +13,7 @@ from . import syscalls as sys
 from .cgroup_joining import join_cgroups
 from .channel import FORKED, GO, READY, TERMINAL, Channel
 from .errors import KernelCallError, LifecycleError, SetupError
-from .executable import execute, find_executable
+from .executable import execute, find_executable, with_home
 from .init import (
     become_root_inside,
     die_with_launcher,
@@ -133,6 +133,7 @@ def _second_stage(process: Process, channel: Channel, options: LaunchOptions) ->
     become(process)
     enter_cwd(process.cwd)
     program = find_executable(process)
+    process = with_home(process)
     channel.send(READY)
     channel.receive(GO)
     if options.attended:

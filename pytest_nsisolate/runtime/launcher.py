@@ -101,12 +101,14 @@ def attend_fork(
         first_stage(theirs)
     theirs.close()
     pids = [first]
+    on_its_own = False
     try:
         if on_fork is not None:
             on_fork(first, ours)
+        on_its_own = True  # from here on the first one waits for nothing of ours
         return _attend(rest, ours, pids, on_built)
     except BaseException as error:
-        if isinstance(error, SetupError | PayloadError) and pids == [first]:
+        if on_its_own and isinstance(error, SetupError | PayloadError) and pids == [first]:
             pids += _forked_late(ours)
         ours.close()
         # The first one first: only then is the other one our child.

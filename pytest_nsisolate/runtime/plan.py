@@ -104,12 +104,16 @@ class Capabilities(Record):
 
 
 class User(Record):
-    """Ids inside the container; *umask* None keeps the runtime's default of 0o022."""
+    """Ids inside the container; *umask* None keeps the runtime's default of 0o022.
+
+    *keep_groups*: the caller's supplementary groups stay, as crun's annotation asks for.
+    """
 
     uid: int = 0
     gid: int = 0
     umask: int | None = None
     additional_gids: tuple[int, ...] = ()
+    keep_groups: bool = False
 
 
 class ConsoleSize(Record):

@@ -4,7 +4,7 @@
 
     ROOT/ID/lock          held (lockf(3)) by whoever changes the container: create, start, delete
     ROOT/ID/config.json   the config as it was when the container was created
-    ROOT/ID/state.json    replaced atomically, so that readers need no lock
+    ROOT/ID/status        the state, as JSON; replaced atomically, so that readers need no lock
     ROOT/ID/gate          where a created container waits for start (gate.py)
 
 ROOT is /run/nsisolate, or $XDG_RUNTIME_DIR/nsisolate. The lock is one that a fork does not share: the
@@ -36,7 +36,10 @@ _SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-."
 
 
 class State(Record):
-    """A container. *phase* is how far it has got: its status, unless its process has ended."""
+    """A container. *phase* is how far it has got: its status, unless its process has ended.
+
+    *external_descriptors* is a JSON array of what its standard streams were, under crun's name for it.
+    """
 
     id: str
     bundle: str
@@ -46,6 +49,7 @@ class State(Record):
     pid: int = 0
     start_time: int = 0
     phase: str = CREATING
+    external_descriptors: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
 
     def status(self) -> str:
@@ -55,6 +59,17 @@ class State(Record):
             return STOPPED
         os.close(pidfd)
         return self.phase
+
+
+def external_descriptors() -> str:
+    """Return what the standard streams are, which the container process inherits."""
+    found = []
+    for fd in range(3):
+        try:
+            found.append(os.readlink(f"/proc/self/fd/{fd}"))
+        except OSError:
+            found.append("")
+    return encode(found)
 
 
 def now() -> str:
@@ -125,14 +140,14 @@ class Directory:
         """Write the state."""
         values = {field: getattr(state, field) for field in State._fields}
         values["annotations"] = dict(state.annotations)
-        self._write("state.json", encode(values).encode())
+        self._write("status", encode(values).encode())
 
     def load(self) -> State:
         """Read the state. Raises LifecycleError if there is none (yet)."""
         if not self.exists():
             raise self.missing()
         try:
-            values: Any = decode(self._read("state.json"))
+            values: Any = decode(self._read("status"))
             values["annotations"] = tuple(values["annotations"].items())
             return State(**values)
         except FileNotFoundError:

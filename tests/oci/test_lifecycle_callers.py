@@ -233,6 +233,27 @@ def test_other_ways_to_build(bundle: Bundle, option: str) -> None:
     assert ok(bundle, "exec", bundle.id, "ls", "/").lines[0] == "bin"
 
 
+def test_sockets_of_systemd_are_handed_on(bundle: Bundle) -> None:
+    """With LISTEN_FDS in the caller's environment, descriptors from 3 on are the container's too."""
+    bundle.process["args"] = ["sh", "-c", "echo $LISTEN_FDS $LISTEN_PID; echo through >&3"]
+    bundle.write_config()
+    passed = bundle.path / "passed"
+    shell = ("sh", "-c", f'exec "$@" 3>{passed}', "sh")
+    env = bundle.environment() | {"LISTEN_FDS": "1"}
+    assert verb(bundle, "run", bundle.id, env=env, prefix=shell).out == "1 1\n"
+    assert passed.read_text() == "through\n"
+
+
+@pytest.mark.parametrize("identity", ["root"], indirect=True)
+def test_the_callers_groups_can_be_kept(bundle: Bundle) -> None:
+    """An annotation of crun's keeps the supplementary groups of the caller."""
+    bundle.process["args"] = ["id", "-G"]
+    bundle.config["annotations"] = {"run.oci.keep_original_groups": "1"}
+    bundle.write_config()
+    prefix = ("setpriv", "--groups", "41,42")
+    assert {"41", "42"} <= set(verb(bundle, "run", bundle.id, prefix=prefix).out.split())
+
+
 @pytest.mark.parametrize("identity", ["root"], indirect=True)
 def test_delete_by_regular_expression(bundle: Bundle) -> None:
     """``delete --regex`` takes all that match, as with crun."""

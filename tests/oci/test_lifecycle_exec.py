@@ -79,6 +79,18 @@ def test_another_user(bundle: Bundle) -> None:
     assert_one_sentence(execute(bundle, "--user", "x", bundle.id, "true"), "'x'")
 
 
+def test_home_is_the_users(bundle: Bundle) -> None:
+    """Without a HOME of its own the process has that of the container's /etc/passwd, or ``/``."""
+    start(bundle)
+    assert inside(bundle, "echo $HOME") == "/"
+    (bundle.rootfs / "etc/passwd").write_text("x\nroot:x:0:0:root:/tmp:/bin/sh\n")
+    assert inside(bundle, "echo $HOME") == "/tmp"
+    assert inside(bundle, "echo $HOME", "--env", "HOME=/bin") == "/bin"
+    (bundle.rootfs / "etc/passwd").unlink()
+    os.mkfifo(bundle.rootfs / "etc/passwd")
+    assert inside(bundle, "echo $HOME") == "/"
+
+
 def test_a_further_capability(bundle: Bundle) -> None:
     """``--cap`` adds to what the container's own process has."""
     start(bundle)
@@ -184,7 +196,7 @@ def test_it_works_before_start(bundle: Bundle) -> None:
 
 
 def test_preserved_descriptors(bundle: Bundle) -> None:
-    """``--preserve-fds`` hands descriptors on, and they have to be there; others are closed."""
+    """``--preserve-fds`` hands descriptors on; others are closed, ours among them."""
     start(bundle)
     passed = bundle.path / "passed"
     script = "echo through >&3; ls /proc/self/fd | wc -l"
@@ -193,5 +205,7 @@ def test_preserved_descriptors(bundle: Bundle) -> None:
     finished = verb(bundle, "exec", *command, prefix=shell)
     assert passed.read_text() == "through\n"
     assert finished.out.strip() == "5"  # and the directory itself
-    finished = execute(bundle, "--preserve-fds", "9", bundle.id, "true")
-    assert_one_sentence(finished, "--preserve-fds", "not open")
+    more = ("--preserve-fds", "50", bundle.id, "sh", "-c", "ls /proc/self/fd | wc -l")
+    assert execute(bundle, *more).out.strip() == "4"
+    finished = execute(bundle, "--preserve-fds", "x", bundle.id, "true")
+    assert_one_sentence(finished, "--preserve-fds", "'x'")

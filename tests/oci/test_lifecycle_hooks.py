@@ -209,7 +209,7 @@ def test_a_hook_that_is_wrong(bundle: Bundle, hook: dict[str, Any], field: str) 
 def test_a_hook_may_ask_for_the_state(bundle: Bundle) -> None:
     """While a hook runs, others can be told of the container: readers need no lock."""
     seen = bundle.path / "seen"
-    script = f"cat {bundle.state_directory}/state.json > {seen}; exit 0"
+    script = f"cat {bundle.state_directory}/status > {seen}; exit 0"
     bundle.config["hooks"] = {"createRuntime": [shell(script)]}
     create(bundle)
     assert json.loads(seen.read_text())["phase"] == "creating"

@@ -122,7 +122,6 @@ WRONG = [
     ("process.user.additionalGids[1]", "4"),
     ("process.capabilities", []),
     ("process.capabilities.bounding", "CAP_CHOWN"),
-    ("process.capabilities.ambient[1]", "chown"),
     ("process.noNewPrivileges", 0),
     ("process.rlimits[0].type", "NOFILE"),
     ("process.rlimits[0].type", ""),
