@@ -91,7 +91,6 @@ def test_a_config_that_is_no_object(bundle: Bundle, raw: bytes) -> None:
         ({"process": {"args": ["x", 1], "cwd": "/"}}, "process.args[1]"),
         ({"mounts": [{"type": "tmpfs"}]}, "mounts[0].destination"),
         ({"linux": {"namespaces": [{"type": "nosuch"}]}}, "linux.namespaces[0].type"),
-        ({"hooks": {"prestart": [{"path": "/bin/true"}]}}, "hooks"),
         ({"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW"}}}, "linux.seccomp"),
     ],
 )
