@@ -7,6 +7,7 @@ import os
 from ..runtime import spec
 from ..runtime.container import Request
 from ..runtime.errors import SpecError
+from ..runtime.mounts import describe
 from .arguments import UsageError, first, whole_number
 
 TYPE_CHECKING = False
@@ -51,6 +52,8 @@ def read_request(
     plan = spec.parse_text(config, bundle, path)
     if plan.process is None:
         raise SpecError("process", "is required to run a container, and missing")
+    for mount in plan.mounts:
+        settings.log.detail(describe(mount))
     plan = plan.replace(process=with_caller(plan.process, plan.annotations))
     return Request(
         id=container_id,
