@@ -8,6 +8,7 @@ from ..runtime import spec
 from ..runtime.container import Request
 from ..runtime.errors import SpecError
 from ..runtime.mounts import describe
+from ..runtime.rootless import with_user_namespace
 from .arguments import UsageError, first, whole_number
 
 TYPE_CHECKING = False
@@ -52,9 +53,10 @@ def read_request(
     plan = spec.parse_text(config, bundle, path)
     if plan.process is None:
         raise SpecError("process", "is required to run a container, and missing")
+    process = with_caller(plan.process, plan.annotations)
+    plan = with_user_namespace(plan.replace(process=process), process.user)
     for mount in plan.mounts:
         settings.log.detail(describe(mount))
-    plan = plan.replace(process=with_caller(plan.process, plan.annotations))
     return Request(
         id=container_id,
         bundle=bundle,
