@@ -6,8 +6,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from . import leftovers
+
+# No database in the current directory, which may not even be ours to write to.
+settings.register_profile("nsisolate", database=None, deadline=None)
+settings.load_profile("nsisolate")
 
 _LEFTOVERS = pytest.StashKey[leftovers.Leftovers]()
 

@@ -7,6 +7,8 @@ import os
 from ..runtime import spec
 from ..runtime.container import Request
 from ..runtime.errors import SpecError
+from ..runtime.mounts import describe
+from ..runtime.rootless import with_user_namespace
 from .arguments import UsageError, first, whole_number
 
 TYPE_CHECKING = False
@@ -51,7 +53,10 @@ def read_request(
     plan = spec.parse_text(config, bundle, path)
     if plan.process is None:
         raise SpecError("process", "is required to run a container, and missing")
-    plan = plan.replace(process=with_caller(plan.process, plan.annotations))
+    process = with_caller(plan.process, plan.annotations)
+    plan = with_user_namespace(plan.replace(process=process), process.user)
+    for mount in plan.mounts:
+        settings.log.detail(describe(mount))
     return Request(
         id=container_id,
         bundle=bundle,

@@ -38,11 +38,32 @@ def main(argv: list[str], settings: Settings) -> int:
     found = _matching(positional, settings) if first(given, "--regex", "-r") else positional
     for container_id in found:
         directory = settings.directory(container_id)
-        if force and not directory.exists():
-            continue
-        with directory:
-            _delete(directory, settings, force=force)
+        if force:
+            _delete_by_force(directory, settings)
+        else:
+            with directory:
+                _delete(directory, settings, force=False)
     return 0
+
+
+def _delete_by_force(directory: Directory, settings: Settings) -> None:
+    """Delete whatever there is, also while somebody else creates or starts it: their lock ends with it."""
+    try:
+        state = directory.load()
+    except LifecycleError:
+        pass
+    else:
+        container.end(state)
+    if not directory.exists():
+        return
+    try:
+        directory.__enter__()
+    except LifecycleError:
+        return  # its creator has just removed it
+    try:
+        _delete(directory, settings, force=True)
+    finally:
+        directory.unlock()
 
 
 def _matching(patterns: list[str], settings: Settings) -> list[str]:

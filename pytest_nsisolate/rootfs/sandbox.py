@@ -166,7 +166,7 @@ def _import_mounts(
 def project_directories(paths: tuple[str, ...]) -> list[str]:
     """Return *paths* without those inside another, and without those that would be the sandbox's own."""
     found: list[str] = []
-    for path in sorted({os.path.realpath(p) for p in paths}, key=len):
+    for path in sorted({os.path.realpath(p) for p in paths}):
         if path in OWN_DIRECTORIES or any(path.startswith(outer + "/") for outer in found):
             continue
         found.append(path)

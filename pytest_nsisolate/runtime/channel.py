@@ -16,7 +16,8 @@
         │ <──────────────── end of file ───── │ that first. execve closes the socket, and the gate too
 
     start                                   init, at the gate
-        │ ─── connects, GO ─────────────────> │ startContainer hooks, execve
+        │ ─── connects, GO ─────────────────> │ startContainer hooks
+        │ <──────────────── READY ─────────── │ execve; without READY, an end of file means that it has died
         │ <──────────────── end of file ───── │
 
 At any point init may say FAILED (a step of the set-up) or EXEC_FAILED, and is gone. Every message is one

@@ -18,6 +18,7 @@ import _signal
 import os
 
 from . import init
+from .channel import READY, Channel
 from .errors import LifecycleError, NsisolateError
 from .launch_options import LaunchOptions
 from .launcher import Launched, launch
@@ -40,7 +41,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .channel import Channel
     from .gate import Gate
     from .plan import Plan
 
@@ -166,6 +166,8 @@ def run(request: Request, *, attended: bool) -> Launched:
             launched.kill()
             raise
         launched.go()
+        if request.directory is not None:
+            request.directory.unlock()
         try:
             call_poststart_hooks(request.plan, request.id, request.bundle, launched.pid)
         except BaseException:
@@ -174,8 +176,6 @@ def run(request: Request, *, attended: bool) -> Launched:
     except BaseException:
         destroy(request)
         raise
-    if request.directory is not None:
-        request.directory.unlock()
     return launched
 
 
@@ -221,6 +221,7 @@ def _knock(directory: Directory) -> Channel:
 
 def _wait_for_execve(channel: Channel) -> None:
     try:
+        channel.receive(READY)
         channel.receive_end()
     finally:
         channel.close()

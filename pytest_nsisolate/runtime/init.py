@@ -149,6 +149,8 @@ def container(plan: Plan, channel: Channel, options: LaunchOptions = _DEFAULTS) 
     channel = wait_for_go(channel, options)
     try:
         call_hooks("startContainer", "created", "/")
+        if options.gate is not None:
+            channel.send(READY)
         lower_rlimits(process.rlimits)
         execute(program, process, options.preserve_fds)
     except BaseException as error:

@@ -152,7 +152,7 @@ class Directory:
             return State(**values)
         except FileNotFoundError:
             raise self.missing() from None
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise LifecycleError(
                 f"the state of container {self.id!r} is unreadable: {error}"
             ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import cloudpickle
@@ -28,13 +29,19 @@ class Collection:
         if not new:
             return
         try:
-            items = self._session.perform_collect(new, genitems=True)
+            items = self._session.perform_collect([self._argument(p) for p in new], genitems=True)
         except pytest.UsageError as error:
             self._problems += [str(arg) for arg in error.args]
             items = []
         for item in items:
             self._reuse_collectors(item)
             self._items.setdefault(item.nodeid, item)
+
+    def _argument(self, path: str) -> str:
+        # In an argument, "[" begins a parameter's id; a relative path may do without the directory it is in.
+        if "[" not in path:
+            return path
+        return os.path.relpath(path, self._session.config.invocation_params.dir)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember what could not be collected."""

@@ -107,6 +107,7 @@ def test_debug_says_what_is_done(bundle: Bundle) -> None:
     bundle.write_config()
     ok(bundle, "--debug", "--log", str(log), "run", bundle.id)
     assert "level=debug" in log.read_text()
+    assert "mount -t proc proc /proc" in log.read_text()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -188,6 +189,28 @@ def test_keep_keeps_the_stopped_container(bundle: Bundle) -> None:
     launch(bundle, "run", "--keep")
     assert state(bundle)["status"] == "stopped"
     ok(bundle, "delete", bundle.id)
+
+
+def test_a_forced_delete_does_not_wait_for_a_hook(bundle: Bundle) -> None:
+    """``delete --force`` ends a container whose start hangs in a hook; that start is an error then."""
+    bundle.config["hooks"] = {
+        "startContainer": [{"path": "/bin/sleep", "args": ["sleep", "100"], "env": ["PATH=/bin"]}]
+    }
+    create(bundle)
+    starting = subprocess.Popen(
+        [*runtime_command(), "start", bundle.id],
+        env=bundle.environment(),
+        stderr=subprocess.DEVNULL,
+        **demotion(bundle.identity),
+    )
+    try:
+        pid = state(bundle)["pid"]
+        wait_for(Path(f"/proc/{pid}/task/{pid}/children").read_text)
+        ok(bundle, "delete", "--force", bundle.id)
+        assert starting.wait(TIMEOUT) == 1
+    finally:
+        starting.kill()
+        starting.wait()
 
 
 def test_no_reused_pid_is_taken_for_the_container(bundle: Bundle) -> None:
