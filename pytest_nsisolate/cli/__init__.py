@@ -15,19 +15,40 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from .settings import Settings
+
 _VERBS = {
-    "run": "run a bundle in the foreground",
+    "create": "create a container",
+    "start": "start a created container",
+    "run": "create and start a container",
+    "state": "print a container's state, as JSON",
+    "kill": "send a signal to a container",
+    "delete": "delete a stopped container",
+    "exec": "run a further process in a container",
+    "list": "list the containers",
+    "ps": "list the processes of a container",
     "spec": "write a default config.json",
     "features": "print what this runtime supports, as JSON",
 }
 
 _HELP = """\
-usage: nsisolate [--version] [--help] VERB ...
+usage: nsisolate [OPTIONS] VERB ...
 
 Runs OCI bundles in Linux namespaces, as root or as an ordinary user.
 
 verbs:
 {verbs}
+
+options:
+  --root DIR             where the state of the containers is
+                         (default: /run/nsisolate, or $XDG_RUNTIME_DIR/nsisolate)
+  --log FILE             append errors to this file too
+  --log-format FORMAT    text or json
+  --debug                log what is done
+  --cgroup-manager NAME  cgroupfs, systemd or disabled
+  --systemd-cgroup       the same as --cgroup-manager systemd
+  --rootless VALUE       accepted; what can be done is found out by doing it
+  --version, --help
 
 `nsisolate VERB --help` tells more.
 """
@@ -43,10 +64,16 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _run(argv: list[str]) -> int:
+    from .log import Log
+    from .settings import read_settings
+
+    log = Log()
     try:
-        return _dispatch(argv)
+        settings, rest = read_settings(argv)
+        log = settings.log
+        return _dispatch(settings, rest)
     except NsisolateError as error:
-        print(f"nsisolate: {error}", file=sys.stderr)
+        log.fail(str(error))
         return int(getattr(error, "exit_code", 1))
     except BrokenPipeError:
         return 1
@@ -54,7 +81,7 @@ def _run(argv: list[str]) -> int:
         return 130
 
 
-def _dispatch(argv: list[str]) -> int:
+def _dispatch(settings: Settings, argv: list[str]) -> int:
     from .arguments import UsageError
 
     if not argv or argv[0] in ("--help", "-h", "help"):
@@ -70,4 +97,5 @@ def _dispatch(argv: list[str]) -> int:
     if verb not in _VERBS:
         raise UsageError(f"unknown verb {verb!r}; `nsisolate --help` lists them")
     module = __import__(f"{__name__}.{verb}", fromlist=["main"])
-    return int(module.main(argv[1:]))
+    settings.log.detail(f"{verb} {' '.join(argv[1:])}")
+    return int(module.main(argv[1:], settings))

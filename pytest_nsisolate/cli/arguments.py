@@ -18,13 +18,18 @@ def read(
     *,
     flags: tuple[str, ...] = (),
     options: tuple[str, ...] = (),
+    repeated: dict[str, list[str]] | None = None,
     most: int,
+    command_after: int | None = None,
 ) -> tuple[dict[str, str], list[str]]:
     """Return the options given and the positional arguments, *most* of them at the most.
 
     *flags* take no value (theirs is "1"), *options* take one, as ``--name VALUE`` or
-    ``--name=VALUE``. A bare ``--`` ends the options. Raises UsageError and HelpRequested.
+    ``--name=VALUE``; those of *repeated* append theirs to its lists. A bare ``--`` ends the options, and
+    so do *command_after* positional arguments: what follows is somebody else's command line. Raises
+    UsageError and HelpRequested.
     """
+    lists = repeated or {}
     given: dict[str, str] = {}
     positional: list[str] = []
     rest = list(argv)
@@ -37,20 +42,56 @@ def read(
             raise HelpRequested
         if not word.startswith("-") or word == "-":
             positional.append(word)
+            if len(positional) == command_after:
+                positional += rest[1:] if rest[:1] == ["--"] else rest
+                break
             continue
-        name, equals, value = word.partition("=")
-        if name in flags:
-            if equals:
-                raise UsageError(f"{name} takes no value, and got {value!r}")
-            given[name] = "1"
-        elif name in options:
-            if not equals:
-                if not rest:
-                    raise UsageError(f"{name} needs a value")
-                value = rest.pop(0)
-            given[name] = value
+        name, value = _option(word, rest, flags, (*options, *lists))
+        if name in lists:
+            lists[name].append(value)
         else:
-            raise UsageError(f"unknown option {name!r}; --help lists them")
+            given[name] = value
     if len(positional) > most:
         raise UsageError(f"too many arguments: {' '.join(positional[most:])!r} is not expected")
     return given, positional
+
+
+def _option(
+    word: str, rest: list[str], flags: tuple[str, ...], options: tuple[str, ...]
+) -> tuple[str, str]:
+    """Return the name and the value of the option *word*; the value may be the first of *rest*."""
+    name, equals, value = word.partition("=")
+    if name in flags:
+        if equals:
+            raise UsageError(f"{name} takes no value, and got {value!r}")
+        return name, "1"
+    if name not in options:
+        raise UsageError(f"unknown option {name!r}; --help lists them")
+    if not equals:
+        if not rest:
+            raise UsageError(f"{name} needs a value")
+        value = rest.pop(0)
+    return name, value
+
+
+def first(given: dict[str, str], *names: str, default: str = "") -> str:
+    """Return the value of an option that has several *names*."""
+    for name in names:
+        if name in given:
+            return given[name]
+    return default
+
+
+def required_id(positional: list[str], verb: str) -> str:
+    """Return the container's id, which is the first positional argument."""
+    if not positional:
+        raise UsageError(f"`nsisolate {verb}` needs the ID of a container; --help tells more")
+    return positional[0]
+
+
+def whole_number(given: dict[str, str], name: str) -> int:
+    """Return the value of an option that is a number, 0 or more; 0 if it is not given."""
+    value = given.get(name, "0")
+    if not value.isdecimal() or not value.isascii() or len(value) > 9:
+        raise UsageError(f"{name}: {value!r} is not a number")
+    return int(value)

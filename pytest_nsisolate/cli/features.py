@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from ..runtime import capabilities, mount_options
-from ..runtime.plan import NAMESPACE_TYPES
-from ..runtime.spec import SPEC_VERSION
+from ..runtime.plan import NAMESPACE_TYPES, SPEC_VERSION
+from ..runtime.spec_hooks import KINDS
 from .arguments import HelpRequested, read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .settings import Settings
 
 _HELP = """\
 usage: nsisolate features
@@ -19,6 +23,7 @@ def features() -> dict[str, object]:
     return {
         "ociVersionMin": "1.0.0",
         "ociVersionMax": SPEC_VERSION,
+        "hooks": list(KINDS),
         "mountOptions": list(mount_options.KNOWN_OPTIONS),
         "linux": {
             "namespaces": sorted(NAMESPACE_TYPES),
@@ -41,7 +46,7 @@ def features() -> dict[str, object]:
     }
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], _settings: Settings) -> int:
     """Run the verb; return the exit code."""
     import json
 

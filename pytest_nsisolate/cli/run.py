@@ -1,56 +1,81 @@
-"""``nsisolate run``: a bundle in the foreground."""
+"""``nsisolate run``: create and start a bundle's container, in the foreground or detached."""
 
 from __future__ import annotations
 
 import os
-import sys
 
-from ..runtime import spec
-from ..runtime.errors import SpecError
+from ..runtime import container
 from ..runtime.foreground import Signals, attend
-from ..runtime.launcher import launch
-from ..runtime.privileges import ungrantable
-from .arguments import HelpRequested, UsageError, read
+from ..runtime.state import check_id, default_root
+from . import building
+from .arguments import HelpRequested, UsageError, first, read
 
-_HELP = """\
-usage: nsisolate run [--bundle DIR] [BUNDLE | ID]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..runtime.container import Request
+    from .settings import Settings
+
+_FLAGS = (*building.FLAGS, "--detach", "-d", "--keep")
+_HELP = f"""\
+usage: nsisolate run [OPTIONS] [BUNDLE | ID]
 
 Runs the bundle in the foreground: signals are passed on, and the exit code is the container's
 (128 + N where signal N ended it; 127 and 126 where the program is not there or cannot be executed).
 
-  BUNDLE          the bundle's directory (it is one if it holds a slash or a config.json)
-  -b, --bundle    the bundle's directory; the argument, if any, is then the container's id
-"""
+  BUNDLE                   the bundle's directory (it is one if it holds a slash or a config.json)
+  -d, --detach             do not wait for the container's end
+  --keep                   do not delete the container when it has ended
+{building.HELP}"""
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
     try:
-        given, positional = read(argv, options=("--bundle", "-b"), most=1)
+        given, positional = read(argv, flags=_FLAGS, options=building.OPTIONS, most=1)
     except HelpRequested:
         print(_HELP, end="")
         return 0
-    plan = spec.load(_bundle(given, positional))
-    if plan.process is None:
-        raise SpecError("process", "is required to run a container, and missing")
+    bundle, container_id = _names(given, positional)
+    directory = None
+    if container_id or settings.root or default_root():
+        container_id = container_id or _new_id()
+        directory = settings.directory(container_id)
+    request = building.read_request(given, bundle, container_id, directory, settings)
+    detached = bool(first(given, "--detach", "-d"))
+    process = request.plan.process
+    terminal = process is not None and process.terminal
+    building.check_console(given, terminal=terminal, detached=detached)
+    if detached:
+        container.run(request, attended=False)
+        return 0
+    return _foreground(request, keep="--keep" in given)
+
+
+def _foreground(request: Request, *, keep: bool) -> int:
     signals = Signals()
-    launched = launch(plan)
-    if lacking := ungrantable(plan):
-        names = ", ".join(lacking)
-        print(f"nsisolate: warning: process.capabilities: cannot grant {names}", file=sys.stderr)
-    launched.go()
-    return attend(launched, signals).exit_code
+    launched = container.run(request, attended=True)
+    try:
+        return attend(launched, signals).exit_code
+    finally:
+        if not keep:
+            container.destroy(request)
 
 
-def _bundle(given: dict[str, str], positional: list[str]) -> str:
-    bundle = given.get("--bundle", given.get("-b"))
-    if bundle is not None:
-        return bundle
-    if not positional:
-        return "."
-    word = positional[0]
+def _names(given: dict[str, str], positional: list[str]) -> tuple[str, str]:
+    """Return the bundle, and the container's id or an empty string."""
+    word = positional[0] if positional else ""
+    bundle = first(given, "--bundle", "-b")
+    if bundle or not word:
+        return bundle or ".", word and check_id(word)
     if "/" in word or word in (".", "..") or os.path.isdir(word):
-        return word
-    if os.path.exists("config.json"):
-        return "."
+        return word, ""
+    config = first(given, "--config", "-f", default="config.json")
+    if os.path.exists(config):
+        return ".", check_id(word)
     raise UsageError(f"{word!r} is not a directory, and there is no config.json here")
+
+
+def _new_id() -> str:
+    import time
+
+    return f"nsisolate-{os.getpid()}-{time.time_ns():x}"

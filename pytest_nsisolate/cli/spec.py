@@ -8,6 +8,10 @@ from ..runtime.spec_default import default_plan
 from ..runtime.spec_writer import to_config
 from .arguments import HelpRequested, UsageError, read
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .settings import Settings
+
 _HELP = """\
 usage: nsisolate spec [--bundle DIR] [--rootless]
 
@@ -18,7 +22,7 @@ Writes a config.json that runs a shell in the directory rootfs of the bundle.
 """
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], _settings: Settings) -> int:
     """Run the verb; return the exit code."""
     import json
 

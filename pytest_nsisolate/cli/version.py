@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import __version__
-from ..runtime.spec import SPEC_VERSION
+from ..runtime.plan import SPEC_VERSION
 
 
 def print_version() -> None:

@@ -9,9 +9,16 @@
         │ <──────────────── FORKED pid ────── │ the first process exits, its child goes on; this
         │                                     │ may come after what its child says
         │ <──────────────── TERMINAL + fd ─── │ (only with process.terminal)
-        │ <──────────────── READY ─────────── │ everything is built, the process has its privileges
-        │ ─── GO ───────────────────────────> │ execve
-        │ <──────────────── end of file ───── │ execve worked: the socket is close-on-exec
+        │ <──────────────── BUILT ─────────── │ (only with hooks for the runtime's namespaces) the root
+        │ ─── HOOKS_DONE ───────────────────> │ is built; createContainer hooks, pivot_root
+        │ <──────────────── READY ─────────── │ everything is done, the process has its privileges
+        │ ─── GO ───────────────────────────> │ startContainer hooks, execve; or with a gate (gate.py)
+        │ <──────────────── end of file ───── │ that first. execve closes the socket, and the gate too
+
+    start                                   init, at the gate
+        │ ─── connects, GO ─────────────────> │ startContainer hooks
+        │ <──────────────── READY ─────────── │ execve; without READY, an end of file means that it has died
+        │ <──────────────── end of file ───── │
 
 At any point init may say FAILED (a step of the set-up) or EXEC_FAILED, and is gone. Every message is one
 record of a SOCK_SEQPACKET socket: a type byte, then fields, each a 32-bit length and UTF-8 text.
@@ -33,6 +40,8 @@ READY = 5
 GO = 6
 FAILED = 7
 EXEC_FAILED = 8
+BUILT = 9
+HOOKS_DONE = 10
 
 # Between the factory, its template and the host (drawn in factory/factory.py).
 WANT_HOLDER = 16
@@ -52,6 +61,8 @@ _NAMES = {
     GO: "GO",
     FAILED: "FAILED",
     EXEC_FAILED: "EXEC_FAILED",
+    BUILT: "BUILT",
+    HOOKS_DONE: "HOOKS_DONE",
     WANT_HOLDER: "WANT_HOLDER",
     HOLDER: "HOLDER",
     END_HOLDER: "END_HOLDER",

@@ -7,6 +7,7 @@
     ├── UnsupportedError  a right value that this runtime, or this machine, cannot honour
     ├── SetupError        a step of the set-up failed in the kernel
     ├── PayloadError      the set-up worked, the program could not be executed
+    ├── LifecycleError    the container is not there, or not in the state that the operation needs
     └── ChannelError      launcher and init lost each other
 
 ``str()`` of each is one sentence, lower case, without a full stop; a hint may follow on its own line.
@@ -72,6 +73,10 @@ class PayloadError(NsisolateError):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class LifecycleError(NsisolateError):
+    """An operation on a container that does not exist, or whose status does not allow it."""
 
 
 class ChannelError(NsisolateError):

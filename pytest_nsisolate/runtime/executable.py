@@ -19,6 +19,7 @@ NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DEFAULT_UMASK = 0o022
+_PASSWD_LIMIT = 1 << 20
 
 
 def find_executable(process: Process) -> str:
@@ -58,11 +59,38 @@ def _check(path: str) -> None:
         raise PayloadError(f'exec: "{path}": permission denied', NOT_EXECUTABLE)
 
 
-def execute(path: str, process: Process) -> NoReturn:
-    """Become the program: execve(2). No descriptor but the standard three survives (CVE-2024-21626)."""
+def with_home(process: Process) -> Process:
+    """Return the process with HOME, from the container's /etc/passwd, unless it has one; as runc and crun."""
+    if any(entry.startswith("HOME=") for entry in process.env):
+        return process
+    return process.replace(env=(*process.env, f"HOME={_home_of(process.user.uid)}"))
+
+
+def _home_of(uid: int) -> str:
+    try:
+        # It is the container's: it may be no file at all, and as long as it likes.
+        fd = os.open("/etc/passwd", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            lines = os.read(fd, _PASSWD_LIMIT).split(b"\n")
+        finally:
+            os.close(fd)
+    except OSError:
+        return "/"
+    for line in lines:
+        fields = line.split(b":")
+        if len(fields) > 5 and fields[2] == str(uid).encode() and fields[5].startswith(b"/"):
+            return os.fsdecode(fields[5])
+    return "/"
+
+
+def execute(path: str, process: Process, preserve_fds: int = 0) -> NoReturn:
+    """Become the program: execve(2). No descriptor survives but the standard three (CVE-2024-21626).
+
+    And *preserve_fds* that the caller wants to hand on, from 3 on.
+    """
     umask = process.user.umask
     os.umask(_DEFAULT_UMASK if umask is None else umask)
-    sys.close_range_on_exec(3)
+    sys.close_range_on_exec(3 + preserve_fds)
     env = dict(entry.split("=", 1) for entry in process.env)
     try:
         os.execve(path, process.args, env)

@@ -8,19 +8,32 @@ container process. Neither returns: they end in execve or ``os._exit``.
 from __future__ import annotations
 
 import _signal
+import errno
 import os
 
 from . import namespaces
 from . import syscalls as sys
-from .channel import FORKED, GO, MAPS_WRITTEN, READY, TERMINAL, WANT_MAPS, Channel
+from .channel import (
+    BUILT,
+    FORKED,
+    GO,
+    HOOKS_DONE,
+    MAPS_WRITTEN,
+    READY,
+    TERMINAL,
+    WANT_MAPS,
+    Channel,
+)
 from .devices import create_devices, finish_dev, has_own_dev, writable_for_now
 from .errors import KernelCallError, SetupError
-from .executable import execute, find_executable
+from .executable import execute, find_executable, with_home
 from .inroot import open_or_create
+from .launch_options import LaunchOptions
 from .masks import make_readonly, mask
 from .mounts import perform
 from .privileges import become, lower_rlimits, raise_rlimits
-from .rootfs_pivot import enter, finish_root, pivot, prepare_root
+from .rootfs_pivot import enter, finish_root, move, pivot, prepare_root
+from .syscalls_keyctl import keyctl_join_session_keyring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,22 +46,24 @@ if TYPE_CHECKING:
 
 #: Signals that Python ignores; an ignored signal would stay ignored after execve.
 _IGNORED_BY_PYTHON = (_signal.SIGPIPE, _signal.SIGXFSZ)
+_DEFAULTS = LaunchOptions()
 
 
 def first_stage(plan: Plan, channel: Channel, second_stage: SecondStage) -> NoReturn:
     """Enter the plan's namespaces, fork, and let the child go on with *second_stage*."""
     try:
-        _reset_signals()
+        reset_signals()
         os.umask(0)
         # The files of /proc/self are ours only until we become somebody else.
-        _write_oom_score_adj(plan)
+        if plan.process is not None:
+            write_oom_score_adj(plan.process)
         namespaces.join(namespaces.open_joined(plan))
         _create_user_namespace(plan, channel)
         flags = namespaces.new_flags(plan) & ~sys.CLONE_NEWUSER
         namespaces.unshare(flags & sys.CLONE_NEWTIME)
         namespaces.write_time_offsets(plan.time_offsets)
         if plan.has("user"):
-            _become_root_inside()
+            become_root_inside()
         namespaces.unshare(flags & ~sys.CLONE_NEWTIME)
         # From here on nobody in a joined pid namespace may trace us; execve makes it normal again.
         sys.prctl(sys.PR_SET_DUMPABLE, 0, name="PR_SET_DUMPABLE, 0")
@@ -58,17 +73,19 @@ def first_stage(plan: Plan, channel: Channel, second_stage: SecondStage) -> NoRe
             os._exit(0)
         second_stage(plan, channel)
     except BaseException as error:
-        _report_and_exit(error, channel)
+        report_and_exit(error, channel)
 
 
-def _report_and_exit(error: BaseException, channel: Channel) -> NoReturn:
+def report_and_exit(error: BaseException, channel: Channel) -> NoReturn:
+    """End, after the other side of the channel has been told why."""
     try:
         channel.send_error(error)
     finally:
         os._exit(1)
 
 
-def _reset_signals() -> None:
+def reset_signals() -> None:
+    """Undo what Python, and we, have done to the signals; none stays blocked."""
     _signal.set_wakeup_fd(-1)
     for number in _signal.valid_signals():
         handler = _signal.getsignal(number)
@@ -84,8 +101,8 @@ def _create_user_namespace(plan: Plan, channel: Channel) -> None:
         channel.receive(MAPS_WRITTEN)
 
 
-def _become_root_inside() -> None:
-    # What we create from here on belongs to the container's root, where it has one.
+def become_root_inside() -> None:
+    """Make what is created from here on belong to the container's root, where it has one."""
     for call in (os.setresgid, os.setresuid):
         try:
             call(0, 0, 0)
@@ -93,24 +110,34 @@ def _become_root_inside() -> None:
             return
 
 
-def _write_oom_score_adj(plan: Plan) -> None:
-    process = plan.process
-    if process is not None and process.oom_score_adj is not None:
+def write_oom_score_adj(process: Process) -> None:
+    """Set the process's ``oomScoreAdj``."""
+    if process.oom_score_adj is not None:
         hint = "lowering it needs CAP_SYS_RESOURCE"
         namespaces.write_file(
             "/proc/self/oom_score_adj", str(process.oom_score_adj), "oomScoreAdj", hint
         )
 
 
-def container(plan: Plan, channel: Channel) -> NoReturn:
+def container(plan: Plan, channel: Channel, options: LaunchOptions = _DEFAULTS) -> NoReturn:
     """Build the root, then become ``process``: the second stage of an OCI container."""
     process = plan.process
     assert process is not None, "a plan whose payload is a program has a process"
+    call_hooks = _container_hooks(plan, options)
+    if options.session_keyring:
+        join_session_keyring(f"_ses.{options.id}")
     set_names(plan)
     own_namespace = plan.creates("mount")
     root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
     slave = build_root(plan, root_fd, channel)
-    (pivot if own_namespace else enter)(root_fd)
+    if has_runtime_hooks(plan):
+        channel.send(BUILT)
+        channel.receive(HOOKS_DONE)
+    call_hooks("createContainer", "creating", options.bundle)
+    if own_namespace:
+        (pivot if options.pivot else move)(root_fd)
+    else:
+        enter(root_fd)
     os.close(root_fd)
     finish_root(readonly=plan.root.readonly, propagation=plan.rootfs_propagation)
     enter_session(process, slave)
@@ -118,11 +145,74 @@ def container(plan: Plan, channel: Channel) -> NoReturn:
     become(process)
     enter_cwd(process.cwd)
     program = find_executable(process)
+    process = with_home(process)
+    channel = wait_for_go(channel, options)
+    try:
+        call_hooks("startContainer", "created", "/")
+        if options.gate is not None:
+            channel.send(READY)
+        lower_rlimits(process.rlimits)
+        execute(program, process, options.preserve_fds)
+    except BaseException as error:
+        report_and_exit(error, channel)
+
+
+def has_runtime_hooks(plan: Plan) -> bool:
+    """Tell whether there are hooks for the runtime's namespaces, before pivot_root."""
+    return bool(plan.hooks.prestart or plan.hooks.create_runtime)
+
+
+def _container_hooks(plan: Plan, options: LaunchOptions) -> Callable[[str, str, str], None]:
+    """Return what calls the hooks of a kind: that for the container's namespaces."""
+    kinds = {
+        "createContainer": plan.hooks.create_container,
+        "startContainer": plan.hooks.start_container,
+    }
+    if not any(kinds.values()):
+        return lambda _kind, _status, _cwd: None
+    from . import hooks  # now: there may be no Python behind pivot_root
+
+    def call(kind: str, status: str, cwd: str) -> None:
+        # runtime.md: in the container's namespaces the pid is the one that is seen there.
+        state = hooks.state_of(plan, options.id, options.bundle, status, os.getpid())
+        hooks.run(kind, kinds[kind], state, cwd)
+
+    return call
+
+
+def join_session_keyring(name: str) -> None:
+    """Leave the caller's session keyring, whose keys are not the container's business."""
+    try:
+        keyctl_join_session_keyring(name)
+    except KernelCallError as error:
+        if error.errno == errno.ENOSYS:
+            return  # a kernel without keyrings
+        hint = "--no-new-keyring keeps the caller's"
+        raise SetupError("session keyring", error.call, error.errno or 0, hint) from error
+
+
+def wait_for_go(channel: Channel, options: LaunchOptions) -> Channel:
+    """Wait for GO, at the gate if there is one; return the channel to whoever said it."""
+    gate = options.gate
+    if gate is not None:
+        _close_all_but(options.preserve_fds, channel.fileno(), gate.fileno())
     channel.send(READY)
     channel.receive(GO)
-    die_with_launcher(channel)
-    lower_rlimits(process.rlimits)
-    execute(program, process)
+    if gate is not None:
+        channel.close()  # our creator need not wait any longer
+        return gate.wait()
+    if options.attended:
+        die_with_launcher(channel)
+    return channel
+
+
+def _close_all_but(preserved: int, *kept: int) -> None:
+    """Close what our creator had open: whoever waits for its end should not wait for ours."""
+    first = 3 + preserved
+    for fd in sorted(fd for fd in kept if fd >= first):
+        os.closerange(first, fd)
+        first = fd + 1
+    os.closerange(first, 2**31 - 1)
 
 
 def set_names(plan: Plan) -> None:
@@ -170,6 +260,7 @@ def _open_terminal(process: Process, root_fd: int, channel: Channel) -> int | No
     from . import terminal
 
     master, slave = terminal.open_in_root(root_fd)
+    terminal.bind_console(root_fd, slave)
     if process.console_size is not None:
         terminal.set_size(master, process.console_size)
     channel.send(TERMINAL, fd=master)

@@ -7,11 +7,24 @@ import os
 
 from . import init, namespaces
 from . import syscalls as sys
-from .channel import FORKED, GO, MAPS_WRITTEN, READY, TERMINAL, WANT_MAPS, Channel
-from .errors import ChannelError
+from .channel import (
+    BUILT,
+    FORKED,
+    GO,
+    HOOKS_DONE,
+    MAPS_WRITTEN,
+    READY,
+    TERMINAL,
+    WANT_MAPS,
+    Channel,
+)
+from .errors import ChannelError, NsisolateError, PayloadError, SetupError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
     from .init import SecondStage
     from .plan import Plan
 
@@ -43,8 +56,40 @@ class Launched:
         _kill_and_reap(self.pid)
 
 
-def launch(plan: Plan, second_stage: SecondStage = init.container) -> Launched:
+def launch(
+    plan: Plan,
+    second_stage: SecondStage = init.container,
+    on_built: Callable[[int], None] | None = None,
+) -> Launched:
     """Build the plan's container, up to READY. Raises SetupError; nothing is left behind then.
+
+    *on_built* is called with the container process's pid when the root is built, before pivot_root; it is
+    for a plan with hooks that are called then.
+    """
+
+    def write_maps(first: int, channel: Channel) -> None:
+        if plan.creates("user"):
+            channel.receive(WANT_MAPS)
+            namespaces.write_id_maps(first, plan.uid_mappings, plan.gid_mappings)
+            channel.send(MAPS_WRITTEN)
+
+    rest = [TERMINAL] if plan.process is not None and plan.process.terminal else []
+    if init.has_runtime_hooks(plan):
+        rest.append(BUILT)
+
+    def first_stage(channel: Channel) -> NoReturn:
+        init.first_stage(plan, channel, second_stage)
+
+    return attend_fork(first_stage, [*rest, READY], write_maps, on_built)
+
+
+def attend_fork(
+    first_stage: Callable[[Channel], NoReturn],
+    rest: list[int],
+    on_fork: Callable[[int, Channel], None] | None = None,
+    on_built: Callable[[int], None] | None = None,
+) -> Launched:
+    """Fork *first_stage* and hold the conversation up to READY; *rest* is what it has to say.
 
     Makes the calling process a subreaper: the container process's own parent exits after the fork.
     """
@@ -53,38 +98,60 @@ def launch(plan: Plan, second_stage: SecondStage = init.container) -> Launched:
     first = os.fork()
     if first == 0:
         ours.close()
-        init.first_stage(plan, theirs, second_stage)
+        first_stage(theirs)
     theirs.close()
     pids = [first]
+    on_its_own = False
     try:
-        return _attend(plan, first, ours, pids)
-    except BaseException:
+        if on_fork is not None:
+            on_fork(first, ours)
+        on_its_own = True  # from here on the first one waits for nothing of ours
+        return _attend(rest, ours, pids, on_built)
+    except BaseException as error:
+        if on_its_own and isinstance(error, SetupError | PayloadError) and pids == [first]:
+            pids += _forked_late(ours)
         ours.close()
-        for pid in reversed(pids):
+        # The first one first: only then is the other one our child.
+        for pid in pids:
             _kill_and_reap(pid)
         raise
 
 
-def _attend(plan: Plan, first: int, channel: Channel, pids: list[int]) -> Launched:
-    if plan.creates("user"):
-        channel.receive(WANT_MAPS)
-        namespaces.write_id_maps(first, plan.uid_mappings, plan.gid_mappings)
-        channel.send(MAPS_WRITTEN)
+def _attend(
+    rest: list[int],
+    channel: Channel,
+    pids: list[int],
+    on_built: Callable[[int], None] | None,
+) -> Launched:
     # FORKED comes from another process than the rest, and may come after it.
-    rest = [TERMINAL, READY] if plan.process is not None and plan.process.terminal else [READY]
-    pid, terminal_fd = 0, None
+    pid, terminal_fd, built = 0, None, False
     while rest or not pid:
         expected = rest[:1] if pid else [FORKED, *rest[:1]]
         kind, fields, fd = channel.receive(*expected)
         if kind == FORKED:
             pid = _pid_of(fields[0])
             pids.append(pid)
-            os.waitpid(first, 0)
-            pids.remove(first)
+            os.waitpid(pids[0], 0)
+            del pids[0]
         else:
             rest.remove(kind)
             terminal_fd = fd if kind == TERMINAL else terminal_fd
+            built = built or kind == BUILT
+        if built and pid:
+            built = False
+            if on_built is not None:
+                on_built(pid)
+            channel.send(HOOKS_DONE)
     return Launched(pid, terminal_fd, channel)
+
+
+def _forked_late(channel: Channel) -> list[int]:
+    """Return the pid of a process that has failed before its parent could tell of it."""
+    try:
+        _kind, fields, _fd = channel.receive(FORKED)
+        return [_pid_of(fields[0])]
+    except NsisolateError:
+        return []  # it was the first one that failed
 
 
 def _pid_of(field: str) -> int:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from .record import Record
 
+#: The version of the runtime-spec that these names are of.
+SPEC_VERSION = "1.3.0"
+
 #: The namespace types of config-linux.md, in the order in which they have to be entered:
 #: the user namespace first, because its capabilities are needed for the rest, mount last,
 #: because the paths of the others are resolved in the caller's mount namespace.
@@ -101,12 +104,16 @@ class Capabilities(Record):
 
 
 class User(Record):
-    """Ids inside the container; *umask* None keeps the runtime's default of 0o022."""
+    """Ids inside the container; *umask* None keeps the runtime's default of 0o022.
+
+    *keep_groups*: the caller's supplementary groups stay, as crun's annotation asks for.
+    """
 
     uid: int = 0
     gid: int = 0
     umask: int | None = None
     additional_gids: tuple[int, ...] = ()
+    keep_groups: bool = False
 
 
 class ConsoleSize(Record):
@@ -129,6 +136,26 @@ class Process(Record):
     no_new_privileges: bool = False
     rlimits: tuple[Rlimit, ...] = ()
     oom_score_adj: int | None = None
+
+
+class Hook(Record):
+    """A program that the runtime calls; *timeout* in seconds, None for as long as it takes."""
+
+    path: str
+    args: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    timeout: int | None = None
+
+
+class Hooks(Record):
+    """The six kinds of hooks, each in the order in which they are called."""
+
+    prestart: tuple[Hook, ...] = ()
+    create_runtime: tuple[Hook, ...] = ()
+    create_container: tuple[Hook, ...] = ()
+    start_container: tuple[Hook, ...] = ()
+    poststart: tuple[Hook, ...] = ()
+    poststop: tuple[Hook, ...] = ()
 
 
 class TimeOffset(Record):
@@ -157,6 +184,7 @@ class Plan(Record):
     rootfs_propagation: str = ""
     sysctl: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
+    hooks: Hooks = Hooks()
 
     def creates(self, namespace: str) -> bool:
         """Tell whether a new namespace of that type is made."""

@@ -108,7 +108,7 @@ def set_ids(user: User) -> None:
 
 
 def _set_groups(user: User) -> None:
-    if not user.additional_gids and not _may_set_groups():
+    if user.keep_groups or (not user.additional_gids and not _may_set_groups()):
         return
     try:
         os.setgroups(user.additional_gids)

@@ -14,6 +14,7 @@ from . import mount_options
 from .errors import SpecError, UnsupportedError
 from .plan import (
     NAMESPACE_TYPES,
+    SPEC_VERSION,
     Device,
     IdMapping,
     Mount,
@@ -23,11 +24,10 @@ from .plan import (
     TimeOffset,
 )
 from .spec_checks import validate
+from .spec_hooks import read_hooks
 from .spec_json import decode
 from .spec_process import read_process
 from .spec_reader import INT64_MAX, UINT32_MAX, Reader, absolute, show
-
-SPEC_VERSION = "1.3.0"
 
 PROPAGATIONS = tuple(
     prefix + kind for kind in ("private", "shared", "slave", "unbindable") for prefix in ("", "r")
@@ -35,7 +35,7 @@ PROPAGATIONS = tuple(
 
 #: What the spec has and this runtime cannot do yet, and why it is refused rather than ignored.
 _NOT_YET = {
-    "": ("hooks", "vm", "windows", "solaris", "freebsd", "zos"),
+    "": ("vm", "windows", "solaris", "freebsd", "zos"),
     "process": (
         "apparmorProfile",
         "selinuxLabel",
@@ -60,16 +60,27 @@ _NOT_YET = {
 def load(bundle: str) -> Plan:
     """Read the plan of the bundle directory *bundle*. Raises SpecError and UnsupportedError."""
     path = os.path.join(bundle, "config.json")
+    return parse_text(read(bundle, path), bundle, path)
+
+
+def read(bundle: str, path: str) -> bytes:
+    """Return the text of the config at *path*, as it is."""
     try:
         with open(path, "rb") as file:
-            raw = file.read()
+            return file.read()
     except FileNotFoundError:
+        if os.path.basename(path) != "config.json":
+            raise SpecError("", f"there is no config {path!r}") from None
         problem = "there is no such directory"
         if os.path.isdir(bundle):
             problem = "there is no config.json in it"
         raise SpecError("", f"bundle {bundle!r}: {problem}; `nsisolate spec` writes one") from None
     except OSError as error:
         raise SpecError("", f"cannot read {path!r}: {error.strerror}") from None
+
+
+def parse_text(raw: bytes, bundle: str, path: str) -> Plan:
+    """Return the plan that the JSON text *raw* describes; *path* is where it was read."""
     try:
         config = decode(raw)
     except (ValueError, RecursionError) as error:
@@ -99,6 +110,7 @@ def parse(config: object, bundle: str) -> Plan:
         rootfs_propagation=linux.choice("rootfsPropagation", PROPAGATIONS),
         sysctl=linux.string_map("sysctl"),
         annotations=reader.string_map("annotations"),
+        hooks=read_hooks(reader.object("hooks")),
     )
     validate(plan)
     return plan

@@ -89,7 +89,9 @@ def _sysctls_are_namespaced(plan: Plan) -> None:
             needed = "ipc"
         elif dotted.startswith("net."):
             needed = "network"
-        elif dotted in ("kernel.domainname", "kernel.hostname"):
+        elif dotted == "kernel.hostname":
+            raise SpecError(f"linux.sysctl.{name}", "is what the field hostname is for")
+        elif dotted == "kernel.domainname":
             needed = "uts"
         else:
             raise SpecError(

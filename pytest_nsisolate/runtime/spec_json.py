@@ -1,4 +1,4 @@
-"""Decoding JSON without the ``json`` package, whose import costs more than a container."""
+"""JSON without the ``json`` package, whose import costs more than a container."""
 
 from __future__ import annotations
 
@@ -42,3 +42,19 @@ def decode(raw: bytes) -> object:
 
     fallback: object = json.loads(raw)
     return fallback
+
+
+def encode(value: object) -> str:
+    """Return JSON for strings, numbers, booleans, None, and lists, tuples and dicts of them."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _json.encode_basestring_ascii(value)
+    if isinstance(value, dict):
+        pairs = (f"{encode(str(key))}:{encode(entry)}" for key, entry in value.items())
+        return "{" + ",".join(pairs) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(encode(entry) for entry in value) + "]"
+    return repr(value)

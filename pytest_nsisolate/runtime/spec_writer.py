@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .plan import Capabilities, Device, IdMapping, Mount, Plan, Process, User
+from .spec_hooks import hooks_config
 
 #: The version that is written: the lowest whose readers know what we write. Runtimes refuse versions
 #: that are newer than they are, and crun 1.8 (Debian 12) stops at 1.0.
@@ -19,6 +20,7 @@ def to_config(plan: Plan) -> dict[str, object]:
         "domainname": plan.domainname,
         "mounts": [_mount(mount) for mount in plan.mounts],
         "annotations": dict(plan.annotations),
+        "hooks": hooks_config(plan.hooks),
         "linux": _without_empty(
             {
                 "namespaces": [

@@ -23,7 +23,7 @@ def open_in_root(root_fd: int) -> tuple[int, int]:
     """Open a new pty of the container's own devpts; return master and slave.
 
     The slave is opened through the master (TIOCGPTPEER), not by a name that the rootfs could have
-    replaced, and becomes /dev/console as well (config-linux.md, "Default Devices").
+    replaced.
     """
     try:
         resolve = sys.RESOLVE_IN_ROOT | sys.RESOLVE_NO_MAGICLINKS
@@ -39,11 +39,11 @@ def open_in_root(root_fd: int) -> tuple[int, int]:
         raise SetupError("terminal", "/dev/pts/ptmx is not a pty multiplexer")
     fcntl.ioctl(master, _TIOCSPTLCK, struct.pack("i", 0))
     slave = fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-    _bind_console(root_fd, slave)
     return master, slave
 
 
-def _bind_console(root_fd: int, slave: int) -> None:
+def bind_console(root_fd: int, slave: int) -> None:
+    """Make the pty's slave /dev/console as well (config-linux.md, "Default Devices")."""
     try:
         flags = sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC
         tree_fd = sys.open_tree(sys.AT_FDCWD, proc_path(slave), flags)

@@ -115,6 +115,14 @@ class Bundle:
         return self.path / "rootfs"
 
     @property
+    def state_directory(self) -> Path:
+        """Where our own runtime keeps the container's state."""
+        run = (
+            Path("/run") if os.geteuid() == 0 and not self.identity.is_ordinary_user else self.path
+        )
+        return run / "nsisolate" / self.id
+
+    @property
     def process(self) -> Config:
         """``process`` of the config."""
         process: Config = self.config["process"]
@@ -169,12 +177,16 @@ class Bundle:
             )
 
     def command(self) -> list[str]:
-        """Return the command line, once the config is written."""
+        """Return the command line that runs the container, once the config is written."""
+        self.write_config()
+        return [*runtime_command(), "run", "--bundle", str(self.path), self.id]
+
+    def write_config(self) -> None:
+        """Write the config, with the bundle's id in the environment of the process."""
         marked = json.loads(json.dumps(self.config))
         if isinstance(marked.get("process"), dict):
             marked["process"].setdefault("env", []).append(f"NSISOLATE_TEST={self.id}")
         (self.path / "config.json").write_text(json.dumps(marked))
-        return [*runtime_command(), "run", "--bundle", str(self.path), self.id]
 
     def environment(self) -> dict[str, str]:
         """Return the runtime's own environment."""

@@ -44,13 +44,13 @@ def bundle(identity: Identity, busybox: str) -> Iterator[Bundle]:
         yield made
     finally:
         _end_what_was_started(made)
+        _forget(made)
         left = _processes_of(made)
         for pid in left:
             _kill(pid)
         mounts = _mounts_below(path)
         for mounted in reversed(mounts):
             subprocess.run(["umount", "-l", mounted], check=False)
-        _forget(made)
         _remove(path)
     assert not left, f"processes were left behind: {left}"
     assert not mounts, f"mounts were left behind: {mounts}"
@@ -128,8 +128,8 @@ def _remove(path: Path) -> None:
 
 
 def _forget(bundle: Bundle) -> None:
-    """Let another runtime forget a container that it may have kept, and its cgroup with it."""
-    if not is_ours():
+    """Let the runtime forget a container that it may have kept, and its cgroup with it."""
+    if not is_ours() or bundle.state_directory.exists():
         subprocess.run(
             [*runtime_command(), "delete", "--force", bundle.id],
             capture_output=True,

@@ -1,0 +1,36 @@
+"""``nsisolate create``: a container whose process waits for ``start``."""
+
+from __future__ import annotations
+
+from ..runtime import container
+from . import building
+from .arguments import HelpRequested, first, read, required_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .settings import Settings
+
+_HELP = f"""\
+usage: nsisolate create [OPTIONS] ID
+
+Creates a container: everything of it is built, and its process waits for `nsisolate start`.
+
+{building.HELP}"""
+
+
+def main(argv: list[str], settings: Settings) -> int:
+    """Run the verb; return the exit code."""
+    try:
+        given, positional = read(argv, flags=building.FLAGS, options=building.OPTIONS, most=1)
+    except HelpRequested:
+        print(_HELP, end="")
+        return 0
+    container_id = required_id(positional, "create")
+    directory = settings.directory(container_id)
+    bundle = first(given, "--bundle", "-b", default=".")
+    request = building.read_request(given, bundle, container_id, directory, settings)
+    process = request.plan.process
+    terminal = process is not None and process.terminal
+    building.check_console(given, terminal=terminal, detached=True)
+    container.create(request)
+    return 0

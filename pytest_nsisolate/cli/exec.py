@@ -1,0 +1,112 @@
+"""``nsisolate exec``: a further process in a container."""
+
+from __future__ import annotations
+
+import os
+
+from ..runtime import spec
+from ..runtime.container import hand_over
+from ..runtime.errors import LifecycleError
+from ..runtime.foreground import Signals, attend
+from ..runtime.joining import launch_in
+from ..runtime.launch_options import LaunchOptions
+from ..runtime.liveness import open_process
+from ..runtime.state import STOPPED
+from . import building
+from .arguments import HelpRequested, UsageError, first, read, required_id
+from .exec_process import REPEATED, process_to_execute
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..runtime.launcher import Launched
+    from ..runtime.plan import Process
+    from ..runtime.state import State
+    from .settings import Settings
+
+_FLAGS = ("--detach", "-d", "--tty", "-t", "--no-new-privs", "--ignore-paused")
+_OPTIONS = (
+    "--console-socket",
+    "--cwd",
+    "--user",
+    "-u",
+    "--process",
+    "-p",
+    "--pid-file",
+    "--preserve-fds",
+    "--process-label",
+    "--apparmor",
+    "--cgroup",
+)
+_HELP = """\
+usage: nsisolate exec [OPTIONS] ID COMMAND [ARG ...]
+       nsisolate exec [OPTIONS] --process FILE ID
+
+Runs a further process in a container. What is not said is as with the container's own process.
+
+  -p, --process FILE         the process, as JSON (runtime-spec, "process")
+  -t, --tty                  with a terminal
+  -d, --detach               do not wait for its end
+  -u, --user UID[:GID]       as this user
+  -g, --additional-gids GID  in this group too; may be repeated
+  --cwd DIR                  in this directory
+  -e, --env NAME=VALUE       with this variable; may be repeated
+  -c, --cap NAME             with this capability; may be repeated
+  --no-new-privs             without a way to gain privileges
+  --console-socket SOCKET    a unix socket to send the terminal's master to
+  --pid-file FILE            write its pid to this file
+  --preserve-fds N           hand N more descriptors on, from 3 on
+"""
+
+
+def main(argv: list[str], settings: Settings) -> int:
+    """Run the verb; return the exit code."""
+    repeated: dict[str, list[str]] = {name: [] for name in REPEATED}
+    try:
+        given, positional = read(
+            argv,
+            flags=_FLAGS,
+            options=_OPTIONS,
+            repeated=repeated,
+            most=100_000,
+            command_after=1,
+        )
+    except HelpRequested:
+        print(_HELP, end="")
+        return 0
+    for name in ("--process-label", "--apparmor", "--cgroup"):
+        if given.get(name):
+            raise UsageError(f"{name} is not supported yet")
+    directory = settings.directory(required_id(positional, "exec"))
+    state = directory.load()
+    plan = spec.parse_text(directory.config(), state.bundle, "config.json")
+    if plan.process is None:
+        raise LifecycleError(f"the config of container {state.id!r} has no process")
+    process = process_to_execute(plan.process, given, repeated, positional[1:])
+    detached = bool(first(given, "--detach", "-d"))
+    building.check_console(given, terminal=process.terminal, detached=detached)
+    options = LaunchOptions(
+        id=state.id, preserve_fds=building.preserved_fds(given), attended=not detached
+    )
+    signals = None if detached else Signals()
+    launched = _launch(state, process, options)
+    _hand_over(launched, given)
+    launched.go()
+    return 0 if signals is None else attend(launched, signals).exit_code
+
+
+def _launch(state: State, process: Process, options: LaunchOptions) -> Launched:
+    pidfd = open_process(state.pid, state.start_time)
+    if pidfd is None:
+        raise LifecycleError(f"cannot exec in a {STOPPED} container")
+    try:
+        return launch_in(state.pid, pidfd, process, options)
+    finally:
+        os.close(pidfd)
+
+
+def _hand_over(launched: Launched, given: dict[str, str]) -> None:
+    try:
+        hand_over(launched, given.get("--console-socket", ""), given.get("--pid-file", ""))
+    except BaseException:
+        launched.kill()
+        raise

@@ -1,0 +1,300 @@
+"""The operations of the spec on a container: create, start, run, kill, delete (runtime.md).
+
+::
+
+    create ──> created ── start ──> running ── its process ends ──> stopped ── delete
+       └───────────────── run ─────────┘
+
+A container that was created and never started may be deleted too: runc and crun do so, and their callers
+count on it.
+
+Whoever changes a container holds its lock; hooks of the runtime's namespaces may ask for its state all the
+same, because readers need none.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from . import init
+from .channel import READY, Channel
+from .errors import LifecycleError, NsisolateError
+from .launch_options import LaunchOptions
+from .launcher import Launched, launch
+from .liveness import open_process, start_time, wait_for_end
+from .privileges import ungrantable
+from .record import Record
+from .state import (
+    CREATED,
+    CREATING,
+    RUNNING,
+    STOPPED,
+    Directory,
+    State,
+    external_descriptors,
+    now,
+    write_atomically,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .gate import Gate
+    from .plan import Plan
+
+    Warn = Callable[[str], None]
+
+_PATIENCE = 10.0
+
+
+class Request(Record):
+    """A container to be created: its plan, and what the command line says besides.
+
+    *config* is the text that the plan was made from, *directory* None for one that nobody else shall know.
+    """
+
+    id: str
+    bundle: str
+    plan: Plan
+    config: bytes
+    directory: Directory | None
+    warn: Warn
+    console_socket: str = ""
+    pid_file: str = ""
+    preserve_fds: int = 0
+    pivot: bool = True
+    session_keyring: bool = True
+
+
+def create(request: Request) -> None:
+    """Create the container: everything is built, and its init waits at the gate."""
+    from .gate import Gate
+
+    directory = request.directory
+    assert directory is not None, "a container that is created has to be found again"
+    directory.make(request.config)
+    try:
+        gate = Gate.make(directory.path)
+        launched = build(request, attended=False, gate=gate)
+        try:
+            hand_over(launched, request.console_socket, request.pid_file)
+        except BaseException:
+            launched.kill()
+            raise
+        launched.go()
+        _save(request, launched.pid, CREATED)
+    except BaseException:
+        destroy(request)
+        raise
+    directory.unlock()
+
+
+def build(request: Request, *, attended: bool, gate: Gate | None = None) -> Launched:
+    """Launch the container up to READY, hooks of the creation included."""
+    options = LaunchOptions(
+        id=request.id,
+        bundle=request.bundle,
+        preserve_fds=request.preserve_fds,
+        pivot=request.pivot,
+        session_keyring=request.session_keyring,
+        attended=attended,
+        gate=gate,
+    )
+    launched = launch(
+        request.plan,
+        lambda plan, channel: init.container(plan, channel, options),
+        lambda pid: _call_creation_hooks(request, pid),
+    )
+    if lacking := ungrantable(request.plan):
+        request.warn(f"process.capabilities: cannot grant {', '.join(lacking)}")
+    return launched
+
+
+def _call_creation_hooks(request: Request, pid: int) -> None:
+    from . import hooks
+
+    _save(request, pid, CREATING)
+    found = request.plan.hooks
+    state = hooks.state_of(request.plan, request.id, request.bundle, CREATING, pid)
+    hooks.run("prestart", found.prestart, state, request.bundle)
+    hooks.run("createRuntime", found.create_runtime, state, request.bundle)
+
+
+def hand_over(launched: Launched, console_socket: str, pid_file: str) -> None:
+    """Give the terminal and the pid to those who asked for them."""
+    if console_socket and launched.terminal_fd is not None:
+        from .console import send_master
+
+        fd, launched.terminal_fd = launched.terminal_fd, None
+        send_master(console_socket, fd)
+    if pid_file:
+        try:
+            write_atomically(pid_file, str(launched.pid).encode())
+        except OSError as error:
+            raise LifecycleError(f"cannot write {pid_file!r}: {error.strerror}") from None
+
+
+def _save(request: Request, pid: int, phase: str) -> None:
+    if request.directory is not None:
+        state = State(
+            id=request.id,
+            bundle=request.bundle,
+            rootfs=request.plan.root.path,
+            created=now(),
+            owner_uid=os.geteuid(),
+            pid=pid,
+            start_time=start_time(pid),
+            phase=phase,
+            external_descriptors=external_descriptors(),
+            annotations=request.plan.annotations,
+        )
+        request.directory.save(state)
+
+
+def run(request: Request, *, attended: bool) -> Launched:
+    """Create and start the container at once, as this process's child."""
+    if request.directory is not None:
+        request.directory.make(request.config)
+    try:
+        launched = build(request, attended=attended)
+        try:
+            hand_over(launched, request.console_socket, request.pid_file)
+            _save(request, launched.pid, RUNNING)
+        except BaseException:
+            launched.kill()
+            raise
+        launched.go()
+        if request.directory is not None:
+            request.directory.unlock()
+        try:
+            call_poststart_hooks(request.plan, request.id, request.bundle, launched.pid)
+        except BaseException:
+            launched.kill()
+            raise
+    except BaseException:
+        destroy(request)
+        raise
+    return launched
+
+
+def destroy(request: Request) -> None:
+    """Forget a container whose process has ended, and call the poststop hooks."""
+    if request.directory is None or request.directory.remove():
+        call_poststop_hooks(request.plan, request.id, request.bundle, request.warn)
+
+
+def start(directory: Directory, plan: Plan, state: State) -> None:
+    """Start a created container, whose directory is locked."""
+    status = state.status()
+    if status == STOPPED:
+        raise LifecycleError("cannot start a container that has stopped")
+    if status == RUNNING:
+        raise LifecycleError("cannot start an already running container")
+    if status != CREATED:
+        raise LifecycleError(f"cannot start a container in the {status} state")
+    from . import gate
+
+    _wait_for_execve(_knock(directory))
+    directory.save(state.replace(phase=RUNNING))
+    gate.remove(directory.path)
+    directory.unlock()
+    try:
+        call_poststart_hooks(plan, state.id, state.bundle, state.pid)
+    except NsisolateError:
+        signal_init(state, _signal.SIGKILL)
+        raise
+
+
+def _knock(directory: Directory) -> Channel:
+    from . import gate
+
+    try:
+        return gate.knock(directory.path)
+    except ConnectionRefusedError:
+        # Nobody listens: its process has been executed, by a start that was killed before it could say so.
+        raise LifecycleError("cannot start an already running container") from None
+    except OSError as error:
+        raise LifecycleError(f"cannot start the container: {error.strerror}") from None
+
+
+def _wait_for_execve(channel: Channel) -> None:
+    try:
+        channel.receive(READY)
+        channel.receive_end()
+    finally:
+        channel.close()
+
+
+def call_poststart_hooks(plan: Plan, container_id: str, bundle: str, pid: int) -> None:
+    """Call the poststart hooks. Raises SetupError: the container is to be stopped then."""
+    if plan.hooks.poststart:
+        from . import hooks
+
+        state = hooks.state_of(plan, container_id, bundle, RUNNING, pid)
+        hooks.run("poststart", plan.hooks.poststart, state, bundle)
+
+
+def call_poststop_hooks(plan: Plan, container_id: str, bundle: str, warn: Warn) -> None:
+    """Call the poststop hooks; a failure is only warned of."""
+    if plan.hooks.poststop:
+        from . import hooks
+
+        state = hooks.state_of(plan, container_id, bundle, STOPPED, 0)
+        # The bundle may be gone by now.
+        cwd = bundle if os.path.isdir(bundle) else "/"
+        for failure in hooks.run_all("poststop", plan.hooks.poststop, state, cwd):
+            warn(failure)
+
+
+def signal_init(state: State, number: int) -> bool:
+    """Send a signal to the container process; False if it has ended."""
+    pidfd = open_process(state.pid, state.start_time)
+    if pidfd is None:
+        return False
+    try:
+        _signal.pidfd_send_signal(pidfd, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(pidfd)
+    return True
+
+
+def signal_all(state: State, number: int) -> None:
+    """Send a signal to every process of the container; none may be left."""
+    from .members import members
+
+    pidfd = open_process(state.pid, state.start_time)
+    if pidfd is None:
+        return
+    os.close(pidfd)
+    for pid in members(state.pid):
+        _signal_one(pid, number)
+
+
+def _signal_one(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def delete(directory: Directory, plan: Plan | None, state: State | None, warn: Warn) -> None:
+    """Delete a container that has stopped, whose directory is locked."""
+    if directory.remove() and plan is not None and state is not None:
+        call_poststop_hooks(plan, state.id, state.bundle, warn)
+
+
+def end(state: State) -> None:
+    """Kill all of a container, and wait for its end."""
+    pidfd = open_process(state.pid, state.start_time)
+    if pidfd is None:
+        return
+    try:
+        signal_all(state, _signal.SIGKILL)
+        if not wait_for_end(pidfd, _PATIENCE):
+            raise LifecycleError(f"container {state.id!r} does not end, though it was killed")
+    finally:
+        os.close(pidfd)

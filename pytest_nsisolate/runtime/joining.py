@@ -1,0 +1,157 @@
+"""``exec``: a further process in the namespaces and cgroups of a container.
+
+The same two processes and the same channel as for a new container: the first joins, the second, its child,
+is in the pid namespace too and becomes the process.
+"""
+
+from __future__ import annotations
+
+import os
+
+from . import namespaces
+from . import syscalls as sys
+from .cgroup_joining import join_cgroups
+from .channel import FORKED, GO, READY, TERMINAL, Channel
+from .errors import KernelCallError, LifecycleError, SetupError
+from .executable import execute, find_executable, with_home
+from .init import (
+    become_root_inside,
+    die_with_launcher,
+    enter_cwd,
+    enter_session,
+    join_session_keyring,
+    report_and_exit,
+    reset_signals,
+    write_oom_score_adj,
+)
+from .launcher import Launched, attend_fork
+from .privileges import become, lower_rlimits, raise_rlimits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from .launch_options import LaunchOptions
+    from .plan import Process
+
+
+def launch_in(pid: int, pidfd: int, process: Process, options: LaunchOptions) -> Launched:
+    """Launch *process* in the container whose init is *pid*, up to READY.
+
+    *pidfd* is of the same process: what is read under the pid's name counts only if the pidfd can
+    still be joined afterwards.
+    """
+    flags = differing_namespaces(pid)
+    if process.terminal:
+        from . import terminal  # noqa: F401 - now: in the container there may be no Python
+    root_fd = _open_root(pid)
+
+    def first_stage(channel: Channel) -> NoReturn:
+        _first_stage(pid, pidfd, flags, root_fd, process, channel, options)
+
+    try:
+        return attend_fork(first_stage, [TERMINAL, READY] if process.terminal else [READY])
+    finally:
+        os.close(root_fd)
+
+
+def differing_namespaces(pid: int) -> int:
+    """Return the CLONE flags of the namespaces of *pid* that we are not in."""
+    flags = 0
+    for kind, flag in namespaces.CLONE_FLAGS.items():
+        name = namespaces.PROC_NAMES.get(kind, kind)
+        try:
+            theirs, ours = os.stat(f"/proc/{pid}/ns/{name}"), os.stat(f"/proc/self/ns/{name}")
+        except FileNotFoundError:
+            if os.path.exists(f"/proc/self/ns/{name}"):
+                raise LifecycleError("the container has just stopped") from None
+            continue  # a kernel without it
+        except OSError as error:
+            call = f"open /proc/{pid}/ns/{name}"
+            raise SetupError("namespaces", call, error.errno or 0) from error
+        if (theirs.st_dev, theirs.st_ino) != (ours.st_dev, ours.st_ino):
+            flags |= flag
+    return flags
+
+
+def _open_root(pid: int) -> int:
+    try:
+        return os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SetupError("rootfs", f"open /proc/{pid}/root", error.errno or 0) from error
+
+
+def _first_stage(
+    pid: int,
+    pidfd: int,
+    flags: int,
+    root_fd: int,
+    process: Process,
+    channel: Channel,
+    options: LaunchOptions,
+) -> NoReturn:
+    try:
+        reset_signals()
+        os.umask(0)
+        write_oom_score_adj(process)
+        join_cgroups(pid)
+        _join(pidfd, flags, root_fd)
+        if flags & sys.CLONE_NEWUSER:
+            become_root_inside()
+        # Nobody in the container may trace us before we are one of them (CVE-2016-9962).
+        sys.prctl(sys.PR_SET_DUMPABLE, 0, name="PR_SET_DUMPABLE, 0")
+        child = os.fork()
+        if child:
+            channel.send(FORKED, str(child))
+            os._exit(0)
+        _second_stage(process, channel, options)
+    except BaseException as error:
+        report_and_exit(error, channel)
+
+
+def _join(pidfd: int, flags: int, root_fd: int) -> None:
+    """Enter all namespaces in one call, which checks that we may, and the container's root."""
+    try:
+        if flags:
+            sys.setns(pidfd, flags)
+    except KernelCallError as error:
+        raise SetupError("namespaces", error.call, error.errno or 0) from error
+    root, ours = os.fstat(root_fd), os.stat("/")
+    if (root.st_dev, root.st_ino) != (ours.st_dev, ours.st_ino):
+        # It lives in a mount namespace that it shares with others.
+        os.fchdir(root_fd)
+        os.chroot(".")
+    os.chdir("/")
+    os.close(root_fd)
+
+
+def _second_stage(process: Process, channel: Channel, options: LaunchOptions) -> NoReturn:
+    if options.session_keyring:
+        join_session_keyring(f"_ses.{options.id}")
+    enter_session(process, _open_terminal(process, channel))
+    raise_rlimits(process.rlimits)
+    become(process)
+    enter_cwd(process.cwd)
+    program = find_executable(process)
+    process = with_home(process)
+    channel.send(READY)
+    channel.receive(GO)
+    if options.attended:
+        die_with_launcher(channel)
+    lower_rlimits(process.rlimits)
+    execute(program, process, options.preserve_fds)
+
+
+def _open_terminal(process: Process, channel: Channel) -> int | None:
+    if not process.terminal:
+        return None
+    from . import terminal
+
+    root_fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    master, slave = terminal.open_in_root(root_fd)
+    os.close(root_fd)
+    if process.console_size is not None:
+        terminal.set_size(master, process.console_size)
+    channel.send(TERMINAL, fd=master)
+    os.close(master)
+    return slave

@@ -1,0 +1,57 @@
+"""``hooks`` of ``config.json`` (config.md, "POSIX-platform Hooks"), read and written."""
+
+from __future__ import annotations
+
+from .errors import SpecError
+from .plan import Hook, Hooks
+from .spec_reader import INT64_MAX, Reader, a_string, absolute, show
+
+#: The spec's names, in the order of the lifecycle, and ours.
+KINDS = {
+    "prestart": "prestart",
+    "createRuntime": "create_runtime",
+    "createContainer": "create_container",
+    "startContainer": "start_container",
+    "poststart": "poststart",
+    "poststop": "poststop",
+}
+
+
+def read_hooks(reader: Reader) -> Hooks:
+    """Return the hooks that the object describes."""
+    return Hooks(**{field: reader.array(kind, _hook) for kind, field in KINDS.items()})
+
+
+def _hook(value: object, path: str) -> Hook:
+    reader = Reader(value, path)
+    reader.required("path")
+    return Hook(
+        path=absolute(reader.string("path"), reader.field("path")),
+        args=reader.strings("args"),
+        env=reader.array("env", _env_entry),
+        timeout=reader.integer("timeout", 1, INT64_MAX, 1) if reader.has("timeout") else None,
+    )
+
+
+def _env_entry(value: object, path: str) -> str:
+    entry = a_string(value, path)
+    if entry.find("=") < 1:
+        raise SpecError(path, f"{show(entry)} is not NAME=value")
+    return entry
+
+
+def hooks_config(hooks: Hooks) -> dict[str, object]:
+    """Return *hooks* as they stand in ``config.json``; what is empty is left out."""
+    lists = {kind: getattr(hooks, field) for kind, field in KINDS.items()}
+    return {kind: [_config(hook) for hook in found] for kind, found in lists.items() if found}
+
+
+def _config(hook: Hook) -> dict[str, object]:
+    config: dict[str, object] = {"path": hook.path}
+    if hook.args:
+        config["args"] = list(hook.args)
+    if hook.env:
+        config["env"] = list(hook.env)
+    if hook.timeout is not None:
+        config["timeout"] = hook.timeout
+    return config

@@ -1,0 +1,23 @@
+"""The kernel's key rings (keyrings(7)), beside :mod:`.syscalls`."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+
+from .errors import KernelCallError
+from .syscalls import _fail, _libc
+
+_SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219}
+_KEYCTL_JOIN_SESSION_KEYRING = 1
+
+
+def keyctl_join_session_keyring(name: str) -> None:
+    """Join the session keyring *name*, or create it: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING."""
+    number = _SYS_KEYCTL.get(os.uname().machine)
+    if number is None:
+        raise KernelCallError(errno.ENOSYS, f"keyctl on {os.uname().machine}")
+    operation = ctypes.c_int(_KEYCTL_JOIN_SESSION_KEYRING)
+    if _libc.syscall(ctypes.c_long(number), operation, ctypes.c_char_p(os.fsencode(name))) < 0:
+        _fail(f"keyctl(KEYCTL_JOIN_SESSION_KEYRING, {name!r})")
