@@ -12,6 +12,11 @@ from ..runtime.launcher import launch
 from ..runtime.privileges import ungrantable
 from .arguments import HelpRequested, UsageError, read
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..runtime.cgroups.group import Cgroup
+    from ..runtime.plan import Plan
+
 _HELP = """\
 usage: nsisolate run [--bundle DIR] [BUNDLE | ID]
 
@@ -34,12 +39,31 @@ def main(argv: list[str]) -> int:
     if plan.process is None:
         raise SpecError("process", "is required to run a container, and missing")
     signals = Signals()
-    launched = launch(plan)
-    if lacking := ungrantable(plan):
-        names = ", ".join(lacking)
-        print(f"nsisolate: warning: process.capabilities: cannot grant {names}", file=sys.stderr)
-    launched.go()
-    return attend(launched, signals).exit_code
+    cgroup = _cgroup(plan, positional)
+    try:
+        launched = launch(plan, cgroup=cgroup)
+        if lacking := ungrantable(plan):
+            names = ", ".join(lacking)
+            print(
+                f"nsisolate: warning: process.capabilities: cannot grant {names}", file=sys.stderr
+            )
+        launched.go()
+        return attend(launched, signals).exit_code
+    finally:
+        if cgroup is not None:
+            from ..runtime.cgroups.removal import remove
+
+            remove(cgroup)
+
+
+def _cgroup(plan: Plan, positional: list[str]) -> Cgroup | None:
+    """Make the plan's cgroup, if it wants one; its name is the container's id, which may be missing."""
+    if plan.resources is None and not plan.cgroups_path:
+        return None
+    from ..runtime.cgroups.group import create
+
+    name = positional[0] if positional and "/" not in positional[0] else ""
+    return create(plan, name.strip(".") or f"nsisolate-{os.getpid()}")
 
 
 def _bundle(given: dict[str, str], positional: list[str]) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
+    from .cgroups.group import Cgroup
     from .plan import Plan, Process
 
     SecondStage = Callable[[Plan, Channel], NoReturn]
@@ -35,11 +36,16 @@ if TYPE_CHECKING:
 _IGNORED_BY_PYTHON = (_signal.SIGPIPE, _signal.SIGXFSZ)
 
 
-def first_stage(plan: Plan, channel: Channel, second_stage: SecondStage) -> NoReturn:
+def first_stage(
+    plan: Plan, channel: Channel, second_stage: SecondStage, cgroup: Cgroup | None = None
+) -> NoReturn:
     """Enter the plan's namespaces, fork, and let the child go on with *second_stage*."""
     try:
         _reset_signals()
         os.umask(0)
+        if cgroup is not None:
+            # Before a cgroup namespace is created, whose root it becomes; and as the caller.
+            cgroup.join()
         # The files of /proc/self are ours only until we become somebody else.
         _write_oom_score_adj(plan)
         namespaces.join(namespaces.open_joined(plan))

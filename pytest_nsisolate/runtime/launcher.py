@@ -12,6 +12,7 @@ from .errors import ChannelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .cgroups.group import Cgroup
     from .init import SecondStage
     from .plan import Plan
 
@@ -43,8 +44,12 @@ class Launched:
         _kill_and_reap(self.pid)
 
 
-def launch(plan: Plan, second_stage: SecondStage = init.container) -> Launched:
-    """Build the plan's container, up to READY. Raises SetupError; nothing is left behind then.
+def launch(
+    plan: Plan, second_stage: SecondStage = init.container, cgroup: Cgroup | None = None
+) -> Launched:
+    """Build the plan's container, up to READY, in *cgroup*, which is the caller's to make and remove.
+
+    Raises SetupError; nothing is left behind then.
 
     Makes the calling process a subreaper: the container process's own parent exits after the fork.
     """
@@ -53,15 +58,20 @@ def launch(plan: Plan, second_stage: SecondStage = init.container) -> Launched:
     first = os.fork()
     if first == 0:
         ours.close()
-        init.first_stage(plan, theirs, second_stage)
+        init.first_stage(plan, theirs, second_stage, cgroup)
     theirs.close()
     pids = [first]
     try:
-        return _attend(plan, first, ours, pids)
-    except BaseException:
+        launched = _attend(plan, first, ours, pids)
+        if cgroup is not None:
+            cgroup.limit_pids(plan.resources)
+        return launched
+    except BaseException as error:
         ours.close()
         for pid in reversed(pids):
             _kill_and_reap(pid)
+        if cgroup is not None and isinstance(error, ChannelError):
+            cgroup.explain_death(error)
         raise
 
 

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from .record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .resources import Resources
+
 #: The namespace types of config-linux.md, in the order in which they have to be entered:
 #: the user namespace first, because its capabilities are needed for the rest, mount last,
 #: because the paths of the others are resolved in the caller's mount namespace.
@@ -156,6 +160,8 @@ class Plan(Record):
     readonly_paths: tuple[str, ...] = ()
     rootfs_propagation: str = ""
     sysctl: tuple[tuple[str, str], ...] = ()
+    cgroups_path: str = ""
+    resources: Resources | None = None
     annotations: tuple[tuple[str, str], ...] = ()
 
     def creates(self, namespace: str) -> bool:

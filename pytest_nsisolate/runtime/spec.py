@@ -27,6 +27,10 @@ from .spec_json import decode
 from .spec_process import read_process
 from .spec_reader import INT64_MAX, UINT32_MAX, Reader, absolute, show
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .resources import Resources
+
 SPEC_VERSION = "1.3.0"
 
 PROPAGATIONS = tuple(
@@ -45,8 +49,6 @@ _NOT_YET = {
         "commandLine",
     ),
     "linux": (
-        "resources",
-        "cgroupsPath",
         "seccomp",
         "mountLabel",
         "intelRdt",
@@ -83,6 +85,7 @@ def parse(config: object, bundle: str) -> Plan:
     _check_version(reader)
     linux = reader.object("linux")
     _refuse_what_is_missing(reader, linux)
+    cgroups_path, resources = _limits(linux)
     plan = Plan(
         root=_root(reader, bundle),
         namespaces=linux.array("namespaces", _namespace),
@@ -98,6 +101,8 @@ def parse(config: object, bundle: str) -> Plan:
         readonly_paths=linux.array("readonlyPaths", absolute),
         rootfs_propagation=linux.choice("rootfsPropagation", PROPAGATIONS),
         sysctl=linux.string_map("sysctl"),
+        cgroups_path=cgroups_path,
+        resources=resources,
         annotations=reader.string_map("annotations"),
     )
     validate(plan)
@@ -205,6 +210,14 @@ def _device(value: object, path: str) -> Device:
         uid=reader.uint32("uid"),
         gid=reader.uint32("gid"),
     )
+
+
+def _limits(linux: Reader) -> tuple[str, Resources | None]:
+    if not linux.has("cgroupsPath") and not linux.has("resources"):
+        return "", None
+    from .spec_resources import read_cgroups_path, read_resources
+
+    return read_cgroups_path(linux), read_resources(linux.object("resources"))
 
 
 def _time_offsets(linux: Reader) -> tuple[TimeOffset, ...]:

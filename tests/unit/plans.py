@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -24,6 +25,8 @@ from pytest_nsisolate.runtime.plan import (
 )
 from pytest_nsisolate.runtime.spec import PROPAGATIONS
 from pytest_nsisolate.runtime.spec_process import RLIMITS
+
+from .plans_resources import RESOURCES, resources
 
 T = TypeVar("T")
 
@@ -165,6 +168,8 @@ def plans(draw: st.DrawFn) -> Plan:
         readonly_paths=draw(_tuples(PATH)),
         rootfs_propagation=draw(st.sampled_from(("", *PROPAGATIONS))),
         sysctl=tuple((name, draw(TEXT)) for name in sorted(sysctls)),
+        cgroups_path=draw(st.sampled_from(("", "/a/b", "relative"))),
+        resources=draw(resources()),
         annotations=tuple(sorted(draw(st.dictionaries(NAMES, TEXT, max_size=2)).items())),
     )
 
@@ -221,5 +226,7 @@ def whole_config() -> dict[str, Any]:
             "readonlyPaths": ["/proc/sys"],
             "rootfsPropagation": "rslave",
             "sysctl": {"net.ipv4.ip_forward": "1", "kernel.shmmax": "1000"},
+            "cgroupsPath": "/mine/x",
+            "resources": copy.deepcopy(RESOURCES),
         },
     }

@@ -25,6 +25,7 @@ from pytest_nsisolate.runtime.plan import (
 )
 
 from .plans import whole_config as whole
+from .plans_resources import READ, WRONG_RESOURCES
 
 
 @pytest.fixture
@@ -77,6 +78,8 @@ def test_every_property_is_read(bundle: str) -> None:
         readonly_paths=("/proc/sys",),
         rootfs_propagation="rslave",
         sysctl=(("kernel.shmmax", "1000"), ("net.ipv4.ip_forward", "1")),
+        cgroups_path="/mine/x",
+        resources=READ,
         annotations=(("org.example", "yes"),),
     )
 
@@ -85,7 +88,10 @@ def changed(path: str, value: object) -> dict[str, Any]:
     """Return the whole config with one value changed: ``process.args[0]`` style."""
     config = whole()
     target: Any = config
-    *parents, last = path.replace("[", ".[").split(".")
+    head, unified, file = path.partition(".unified.")
+    *parents, last = head.replace("[", ".[").split(".")
+    if unified:
+        parents, last = [*parents, last, "unified"], file
     for part in parents:
         target = target[int(part[1:-1]) if part.startswith("[") else part]
     target[int(last[1:-1]) if last.startswith("[") else last] = value
@@ -169,7 +175,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value"), WRONG)
+@pytest.mark.parametrize(("path", "value"), WRONG + WRONG_RESOURCES)
 def test_a_wrong_value_names_its_field(bundle: str, path: str, value: object) -> None:
     """A value that the spec does not allow is a SpecError with the field's path."""
     with pytest.raises(SpecError) as caught:
@@ -195,8 +201,7 @@ def test_a_missing_value_names_its_field(bundle: str, path: str) -> None:
     [
         ("hooks", {"poststop": [{"path": "/bin/true"}]}),
         ("linux.seccomp", {"defaultAction": "SCMP_ACT_ERRNO"}),
-        ("linux.resources", {"pids": {"limit": 5}}),
-        ("linux.cgroupsPath", "/mine"),
+        ("linux.cgroupsPath", "system.slice:prefix:name"),
         ("linux.mountLabel", "label"),
         ("process.apparmorProfile", "profile"),
         ("process.scheduler", {"policy": "SCHED_IDLE"}),
