@@ -39,9 +39,15 @@ def main(argv: list[str]) -> int:
     if plan.process is None:
         raise SpecError("process", "is required to run a container, and missing")
     signals = Signals()
-    cgroup = _cgroup(plan, positional)
+    bundle, name = _bundle(given, positional), _name(positional)
+    cgroup = _cgroup(plan, name)
     try:
-        launched = launch(plan, cgroup=cgroup)
+        state = {
+            "id": name,
+            "bundle": os.path.abspath(bundle),
+            "annotations": dict(plan.annotations),
+        }
+        launched = launch(plan, cgroup=cgroup, state=state)
         if lacking := ungrantable(plan):
             names = ", ".join(lacking)
             print(
@@ -56,14 +62,19 @@ def main(argv: list[str]) -> int:
             remove(cgroup)
 
 
-def _cgroup(plan: Plan, positional: list[str]) -> Cgroup | None:
-    """Make the plan's cgroup, if it wants one; its name is the container's id, which may be missing."""
+def _name(positional: list[str]) -> str:
+    """Return the container's id, which may be missing."""
+    name = positional[0] if positional and "/" not in positional[0] else ""
+    return name.strip(".") or f"nsisolate-{os.getpid()}"
+
+
+def _cgroup(plan: Plan, name: str) -> Cgroup | None:
+    """Make the plan's cgroup, if it wants one."""
     if plan.resources is None and not plan.cgroups_path:
         return None
     from ..runtime.cgroups.group import create
 
-    name = positional[0] if positional and "/" not in positional[0] else ""
-    return create(plan, name.strip(".") or f"nsisolate-{os.getpid()}")
+    return create(plan, name)
 
 
 def _bundle(given: dict[str, str], positional: list[str]) -> str:

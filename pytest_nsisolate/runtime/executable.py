@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from .plan import Process
+    from .seccomp.load import Filter
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -58,11 +59,17 @@ def _check(path: str) -> None:
         raise PayloadError(f'exec: "{path}": permission denied', NOT_EXECUTABLE)
 
 
-def execute(path: str, process: Process) -> NoReturn:
-    """Become the program: execve(2). No descriptor but the standard three survives (CVE-2024-21626)."""
+def execute(path: str, process: Process, syscall_filter: Filter | None = None) -> NoReturn:
+    """Become the program: execve(2). No descriptor but the standard three survives (CVE-2024-21626).
+
+    The filter of system calls comes last, so that of the runtime's own it sees only execve, and what
+    tells the listener.
+    """
     umask = process.user.umask
     os.umask(_DEFAULT_UMASK if umask is None else umask)
     sys.close_range_on_exec(3)
+    if syscall_filter is not None:
+        syscall_filter.load()
     env = dict(entry.split("=", 1) for entry in process.env)
     try:
         os.execve(path, process.args, env)

@@ -12,6 +12,7 @@ import os
 
 from . import namespaces
 from . import syscalls as sys
+from .capabilities import NUMBERS
 from .channel import FORKED, GO, MAPS_WRITTEN, READY, TERMINAL, WANT_MAPS, Channel
 from .devices import create_devices, finish_dev, has_own_dev, writable_for_now
 from .errors import KernelCallError, SetupError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from .cgroups.group import Cgroup
     from .plan import Plan, Process
+    from .seccomp.load import Filter
 
     SecondStage = Callable[[Plan, Channel], NoReturn]
 
@@ -108,10 +110,12 @@ def _write_oom_score_adj(plan: Plan) -> None:
         )
 
 
-def container(plan: Plan, channel: Channel) -> NoReturn:
+def container(plan: Plan, channel: Channel, syscall_filter: Filter | None = None) -> NoReturn:
     """Build the root, then become ``process``: the second stage of an OCI container."""
     process = plan.process
     assert process is not None, "a plan whose payload is a program has a process"
+    if syscall_filter is not None:
+        syscall_filter.note_pid()
     set_names(plan)
     own_namespace = plan.creates("mount")
     root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
@@ -121,14 +125,20 @@ def container(plan: Plan, channel: Channel) -> NoReturn:
     finish_root(readonly=plan.root.readonly, propagation=plan.rootfs_propagation)
     enter_session(process, slave)
     raise_rlimits(process.rlimits)
-    become(process)
+    become(process, keep=_for_the_filter(process, syscall_filter))
     enter_cwd(process.cwd)
     program = find_executable(process)
     channel.send(READY)
     channel.receive(GO)
     die_with_launcher(channel)
     lower_rlimits(process.rlimits)
-    execute(program, process)
+    execute(program, process, syscall_filter)
+
+
+def _for_the_filter(process: Process, syscall_filter: Filter | None) -> int:
+    # seccomp(2): to load a filter takes no_new_privs or CAP_SYS_ADMIN.
+    needed = syscall_filter is not None and not process.no_new_privileges
+    return 1 << NUMBERS["CAP_SYS_ADMIN"] if needed else 0
 
 
 def set_names(plan: Plan) -> None:

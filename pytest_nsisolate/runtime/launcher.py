@@ -12,9 +12,12 @@ from .errors import ChannelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .cgroups.group import Cgroup
     from .init import SecondStage
     from .plan import Plan
+    from .seccomp.load import Filter
 
 
 class Launched:
@@ -45,21 +48,28 @@ class Launched:
 
 
 def launch(
-    plan: Plan, second_stage: SecondStage = init.container, cgroup: Cgroup | None = None
+    plan: Plan,
+    second_stage: SecondStage | None = None,
+    cgroup: Cgroup | None = None,
+    state: Mapping[str, object] | None = None,
 ) -> Launched:
     """Build the plan's container, up to READY, in *cgroup*, which is the caller's to make and remove.
 
-    Raises SetupError; nothing is left behind then.
+    *state* is what is told of the container to a seccomp listener. Raises SetupError; nothing is left
+    behind then.
 
     Makes the calling process a subreaper: the container process's own parent exits after the fork.
     """
     sys.prctl(sys.PR_SET_CHILD_SUBREAPER, 1, name="PR_SET_CHILD_SUBREAPER, 1")
+    syscall_filter = _compile_filter(plan, state or {})
     ours, theirs = Channel.pair()
     first = os.fork()
     if first == 0:
         ours.close()
-        init.first_stage(plan, theirs, second_stage, cgroup)
+        init.first_stage(plan, theirs, second_stage or _container(syscall_filter), cgroup)
     theirs.close()
+    if syscall_filter is not None:
+        syscall_filter.close()
     pids = [first]
     try:
         launched = _attend(plan, first, ours, pids)
@@ -73,6 +83,19 @@ def launch(
         if cgroup is not None and isinstance(error, ChannelError):
             cgroup.explain_death(error)
         raise
+
+
+def _compile_filter(plan: Plan, state: Mapping[str, object]) -> Filter | None:
+    # Here, because nobody but the caller may be able to read the library, or to reach the listener.
+    if plan.seccomp is None:
+        return None
+    from .seccomp.load import Filter
+
+    return Filter(plan.seccomp, state)
+
+
+def _container(syscall_filter: Filter | None) -> SecondStage:
+    return lambda plan, channel: init.container(plan, channel, syscall_filter)
 
 
 def _attend(plan: Plan, first: int, channel: Channel, pids: list[int]) -> Launched:

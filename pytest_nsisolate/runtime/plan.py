@@ -11,6 +11,7 @@ from .record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .resources import Resources
+    from .seccomp.records import Seccomp
 
 #: The namespace types of config-linux.md, in the order in which they have to be entered:
 #: the user namespace first, because its capabilities are needed for the rest, mount last,
@@ -162,6 +163,7 @@ class Plan(Record):
     sysctl: tuple[tuple[str, str], ...] = ()
     cgroups_path: str = ""
     resources: Resources | None = None
+    seccomp: Seccomp | None = None
     annotations: tuple[tuple[str, str], ...] = ()
 
     def creates(self, namespace: str) -> bool:

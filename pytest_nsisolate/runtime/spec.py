@@ -30,6 +30,7 @@ from .spec_reader import INT64_MAX, UINT32_MAX, Reader, absolute, show
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .resources import Resources
+    from .seccomp.records import Seccomp
 
 SPEC_VERSION = "1.3.0"
 
@@ -49,7 +50,6 @@ _NOT_YET = {
         "commandLine",
     ),
     "linux": (
-        "seccomp",
         "mountLabel",
         "intelRdt",
         "personality",
@@ -103,6 +103,7 @@ def parse(config: object, bundle: str) -> Plan:
         sysctl=linux.string_map("sysctl"),
         cgroups_path=cgroups_path,
         resources=resources,
+        seccomp=_seccomp(linux),
         annotations=reader.string_map("annotations"),
     )
     validate(plan)
@@ -218,6 +219,14 @@ def _limits(linux: Reader) -> tuple[str, Resources | None]:
     from .spec_resources import read_cgroups_path, read_resources
 
     return read_cgroups_path(linux), read_resources(linux.object("resources"))
+
+
+def _seccomp(linux: Reader) -> Seccomp | None:
+    if not linux.raw("seccomp"):
+        return None
+    from .spec_seccomp import read_seccomp
+
+    return read_seccomp(linux.object("seccomp"))
 
 
 def _time_offsets(linux: Reader) -> tuple[TimeOffset, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .plan import Capabilities, Device, IdMapping, Mount, Plan, Process, User
-from .spec_writer_resources import resources_config
+from .spec_writer_resources import record_config, resources_config
 
 #: The version that is written: the lowest whose readers know what we write. Runtimes refuse versions
 #: that are newer than they are, and crun 1.8 (Debian 12) stops at 1.0.
@@ -37,6 +37,7 @@ def to_config(plan: Plan) -> dict[str, object]:
                 "sysctl": dict(plan.sysctl),
                 "cgroupsPath": plan.cgroups_path,
                 "resources": resources_config(plan.resources),
+                "seccomp": record_config(plan.seccomp),
             }
         ),
     }

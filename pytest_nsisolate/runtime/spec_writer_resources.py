@@ -1,4 +1,4 @@
-""":class:`~.resources.Resources` to ``linux.resources``."""
+""":class:`~.resources.Resources` to ``linux.resources``, and other plain records to objects."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def resources_config(resources: Resources | None) -> dict[str, object] | None:
     config["unified"] = dict(resources.unified)
     config["rdma"] = {rdma.device: _record(rdma.replace(device="")) for rdma in resources.rdma}
     return {_NAMES.get(k, _camel(k)): v for k, v in config.items() if v not in (None, [], {})}
+
+
+def record_config(record: Record | None) -> dict[str, object] | None:
+    """Return the JSON object of a record whose fields are the properties' snake-case twins."""
+    return None if record is None else _record(record)
 
 
 def _camel(name: str) -> str:

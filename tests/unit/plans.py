@@ -27,6 +27,7 @@ from pytest_nsisolate.runtime.spec import PROPAGATIONS
 from pytest_nsisolate.runtime.spec_process import RLIMITS
 
 from .plans_resources import RESOURCES, resources
+from .plans_seccomp import SECCOMP, seccomp
 
 T = TypeVar("T")
 
@@ -170,6 +171,7 @@ def plans(draw: st.DrawFn) -> Plan:
         sysctl=tuple((name, draw(TEXT)) for name in sorted(sysctls)),
         cgroups_path=draw(st.sampled_from(("", "/a/b", "relative"))),
         resources=draw(resources()),
+        seccomp=draw(seccomp()),
         annotations=tuple(sorted(draw(st.dictionaries(NAMES, TEXT, max_size=2)).items())),
     )
 
@@ -228,5 +230,6 @@ def whole_config() -> dict[str, Any]:
             "sysctl": {"net.ipv4.ip_forward": "1", "kernel.shmmax": "1000"},
             "cgroupsPath": "/mine/x",
             "resources": copy.deepcopy(RESOURCES),
+            "seccomp": copy.deepcopy(SECCOMP),
         },
     }

@@ -26,6 +26,7 @@ from pytest_nsisolate.runtime.plan import (
 
 from .plans import whole_config as whole
 from .plans_resources import READ, WRONG_RESOURCES
+from .plans_seccomp import READ_SECCOMP, WRONG_SECCOMP
 
 
 @pytest.fixture
@@ -80,6 +81,7 @@ def test_every_property_is_read(bundle: str) -> None:
         sysctl=(("kernel.shmmax", "1000"), ("net.ipv4.ip_forward", "1")),
         cgroups_path="/mine/x",
         resources=READ,
+        seccomp=READ_SECCOMP,
         annotations=(("org.example", "yes"),),
     )
 
@@ -175,7 +177,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value"), WRONG + WRONG_RESOURCES)
+@pytest.mark.parametrize(("path", "value"), WRONG + WRONG_RESOURCES + WRONG_SECCOMP)
 def test_a_wrong_value_names_its_field(bundle: str, path: str, value: object) -> None:
     """A value that the spec does not allow is a SpecError with the field's path."""
     with pytest.raises(SpecError) as caught:
@@ -200,7 +202,6 @@ def test_a_missing_value_names_its_field(bundle: str, path: str) -> None:
     ("path", "value"),
     [
         ("hooks", {"poststop": [{"path": "/bin/true"}]}),
-        ("linux.seccomp", {"defaultAction": "SCMP_ACT_ERRNO"}),
         ("linux.cgroupsPath", "system.slice:prefix:name"),
         ("linux.mountLabel", "label"),
         ("process.apparmorProfile", "profile"),
