@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..runtime.cgroups.group import Cgroup
     from ..runtime.plan import Plan
+    from ..runtime.resctrl import ClassOfService
 
 _HELP = """\
 usage: nsisolate run [--bundle DIR] [BUNDLE | ID]
@@ -40,14 +41,16 @@ def main(argv: list[str]) -> int:
         raise SpecError("process", "is required to run a container, and missing")
     signals = Signals()
     bundle, name = _bundle(given, positional), _name(positional)
-    cgroup = _cgroup(plan, name)
+    cgroup = class_of_service = None
     try:
+        cgroup = _cgroup(plan, name)
+        class_of_service = _class_of_service(plan, name)
         state = {
             "id": name,
             "bundle": os.path.abspath(bundle),
             "annotations": dict(plan.annotations),
         }
-        launched = launch(plan, cgroup=cgroup, state=state)
+        launched = launch(plan, cgroup=cgroup, state=state, class_of_service=class_of_service)
         if lacking := ungrantable(plan):
             names = ", ".join(lacking)
             print(
@@ -60,12 +63,22 @@ def main(argv: list[str]) -> int:
             from ..runtime.cgroups.removal import remove
 
             remove(cgroup)
+        if class_of_service is not None:
+            class_of_service.remove()
 
 
 def _name(positional: list[str]) -> str:
     """Return the container's id, which may be missing."""
     name = positional[0] if positional and "/" not in positional[0] else ""
     return name.strip(".") or f"nsisolate-{os.getpid()}"
+
+
+def _class_of_service(plan: Plan, name: str) -> ClassOfService | None:
+    if plan.intel_rdt is None:
+        return None
+    from ..runtime.resctrl import prepare
+
+    return prepare(plan.intel_rdt, name)
 
 
 def _cgroup(plan: Plan, name: str) -> Cgroup | None:

@@ -19,35 +19,39 @@ from .errors import KernelCallError, SetupError
 from .executable import execute, find_executable
 from .inroot import open_or_create
 from .masks import make_readonly, mask
+from .mount_options import with_label
 from .mounts import perform
 from .privileges import become, lower_rlimits, raise_rlimits
 from .rootfs_pivot import enter, finish_root, pivot, prepare_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import NoReturn
 
     from .cgroups.group import Cgroup
+    from .execution.settings import Settings
     from .plan import Plan, Process
+    from .resctrl import ClassOfService
     from .seccomp.load import Filter
 
     SecondStage = Callable[[Plan, Channel], NoReturn]
+    Group = Cgroup | ClassOfService
 
 #: Signals that Python ignores; an ignored signal would stay ignored after execve.
 _IGNORED_BY_PYTHON = (_signal.SIGPIPE, _signal.SIGXFSZ)
 
 
 def first_stage(
-    plan: Plan, channel: Channel, second_stage: SecondStage, cgroup: Cgroup | None = None
+    plan: Plan, channel: Channel, second_stage: SecondStage, groups: Sequence[Group] = ()
 ) -> NoReturn:
     """Enter the plan's namespaces, fork, and let the child go on with *second_stage*."""
     try:
         _reset_signals()
         os.umask(0)
-        if cgroup is not None:
+        for group in groups:
             # Before a cgroup namespace is created, whose root it becomes; and as the caller.
-            cgroup.join()
+            group.join()
         # The files of /proc/self are ours only until we become somebody else.
         _write_oom_score_adj(plan)
         namespaces.join(namespaces.open_joined(plan))
@@ -116,6 +120,7 @@ def container(plan: Plan, channel: Channel, syscall_filter: Filter | None = None
     assert process is not None, "a plan whose payload is a program has a process"
     if syscall_filter is not None:
         syscall_filter.note_pid()
+    settings = _settings(plan, process)
     set_names(plan)
     own_namespace = plan.creates("mount")
     root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
@@ -125,6 +130,8 @@ def container(plan: Plan, channel: Channel, syscall_filter: Filter | None = None
     finish_root(readonly=plan.root.readonly, propagation=plan.rootfs_propagation)
     enter_session(process, slave)
     raise_rlimits(process.rlimits)
+    if settings is not None:
+        settings.apply()
     become(process, keep=_for_the_filter(process, syscall_filter))
     enter_cwd(process.cwd)
     program = find_executable(process)
@@ -133,6 +140,21 @@ def container(plan: Plan, channel: Channel, syscall_filter: Filter | None = None
     die_with_launcher(channel)
     lower_rlimits(process.rlimits)
     execute(program, process, syscall_filter)
+
+
+def _settings(plan: Plan, process: Process) -> Settings | None:
+    if not (
+        plan.memory_policy
+        or plan.personality
+        or process.scheduler
+        or process.io_priority
+        or process.apparmor_profile
+        or process.selinux_label
+    ):
+        return None
+    from .execution.settings import Settings
+
+    return Settings(plan, process)
 
 
 def _for_the_filter(process: Process, syscall_filter: Filter | None) -> int:
@@ -159,7 +181,7 @@ def build_root(plan: Plan, root_fd: int, channel: Channel) -> int | None:
     the terminal after /dev/pts; sysctls before /proc/sys is read-only; masks last.
     """
     for mount in plan.mounts:
-        perform(writable_for_now(mount), root_fd)
+        perform(with_label(writable_for_now(mount), plan.mount_label), root_fd)
     if has_own_dev(plan):
         create_devices(plan, root_fd)
     slave = None

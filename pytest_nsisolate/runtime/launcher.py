@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .cgroups.group import Cgroup
     from .init import SecondStage
     from .plan import Plan
+    from .resctrl import ClassOfService
     from .seccomp.load import Filter
 
 
@@ -52,9 +53,11 @@ def launch(
     second_stage: SecondStage | None = None,
     cgroup: Cgroup | None = None,
     state: Mapping[str, object] | None = None,
+    class_of_service: ClassOfService | None = None,
 ) -> Launched:
-    """Build the plan's container, up to READY, in *cgroup*, which is the caller's to make and remove.
+    """Build the plan's container, up to READY.
 
+    *cgroup* and *class_of_service*, in which it is, are the caller's to make and remove.
     *state* is what is told of the container to a seccomp listener. Raises SetupError; nothing is left
     behind then.
 
@@ -66,7 +69,8 @@ def launch(
     first = os.fork()
     if first == 0:
         ours.close()
-        init.first_stage(plan, theirs, second_stage or _container(syscall_filter), cgroup)
+        groups = [group for group in (cgroup, class_of_service) if group is not None]
+        init.first_stage(plan, theirs, second_stage or _container(syscall_filter), groups)
     theirs.close()
     if syscall_filter is not None:
         syscall_filter.close()
@@ -75,6 +79,10 @@ def launch(
         launched = _attend(plan, first, ours, pids)
         if cgroup is not None:
             cgroup.limit_pids(plan.resources)
+        if plan.net_devices:
+            from .net_devices import move
+
+            move(plan, launched.pid)
         return launched
     except BaseException as error:
         ours.close()

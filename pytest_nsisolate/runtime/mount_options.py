@@ -5,6 +5,10 @@ from __future__ import annotations
 from . import syscalls as sys
 from .record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .plan import Mount
+
 _ATIME = sys.MOUNT_ATTR__ATIME
 
 #: option: (flags to set, flags to clear)
@@ -178,3 +182,18 @@ def attributes(options: MountOptions) -> tuple[int, int]:
     if options.cleared & sys.MS_NOATIME and not attr_clear & _ATIME:
         attr_clear |= _ATIME  # which leaves the kernel's default, relatime
     return attr_set, attr_clear
+
+
+#: Those that take no SELinux context as an option, because each file has its own.
+_WITHOUT_CONTEXT = ("proc", "sysfs", "cgroup", "cgroup2", "mqueue")
+
+
+def with_label(mount: Mount, label: str) -> Mount:
+    """Return *mount* with linux.mountLabel as its context, if its file system takes one."""
+    options = parse(mount.options) if label else None
+    if options is None or options.is_bind or options.is_remount:
+        return mount
+    if mount.type in _WITHOUT_CONTEXT or "context=" in options.data:
+        return mount
+    # In quotes: a label may have commas in it.
+    return mount.replace(options=(*mount.options, f'context="{label}"'))

@@ -10,6 +10,15 @@ from .record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .execution.records import (
+        CpuAffinity,
+        IntelRdt,
+        IoPriority,
+        MemoryPolicy,
+        NetDevice,
+        Personality,
+        Scheduler,
+    )
     from .resources import Resources
     from .seccomp.records import Seccomp
 
@@ -134,6 +143,11 @@ class Process(Record):
     no_new_privileges: bool = False
     rlimits: tuple[Rlimit, ...] = ()
     oom_score_adj: int | None = None
+    scheduler: Scheduler | None = None
+    io_priority: IoPriority | None = None
+    exec_cpu_affinity: CpuAffinity | None = None
+    apparmor_profile: str = ""
+    selinux_label: str = ""
 
 
 class TimeOffset(Record):
@@ -164,6 +178,11 @@ class Plan(Record):
     cgroups_path: str = ""
     resources: Resources | None = None
     seccomp: Seccomp | None = None
+    personality: Personality | None = None
+    memory_policy: MemoryPolicy | None = None
+    mount_label: str = ""
+    intel_rdt: IntelRdt | None = None
+    net_devices: tuple[NetDevice, ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
 
     def creates(self, namespace: str) -> bool:

@@ -29,6 +29,7 @@ from .spec_reader import INT64_MAX, UINT32_MAX, Reader, absolute, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .execution.records import IntelRdt, MemoryPolicy, NetDevice, Personality
     from .resources import Resources
     from .seccomp.records import Seccomp
 
@@ -41,21 +42,8 @@ PROPAGATIONS = tuple(
 #: What the spec has and this runtime cannot do yet, and why it is refused rather than ignored.
 _NOT_YET = {
     "": ("hooks", "vm", "windows", "solaris", "freebsd", "zos"),
-    "process": (
-        "apparmorProfile",
-        "selinuxLabel",
-        "ioPriority",
-        "scheduler",
-        "execCPUAffinity",
-        "commandLine",
-    ),
-    "linux": (
-        "mountLabel",
-        "intelRdt",
-        "personality",
-        "netDevices",
-        "memoryPolicy",
-    ),
+    "process": ("commandLine",),
+    "linux": (),
 }
 
 
@@ -104,6 +92,11 @@ def parse(config: object, bundle: str) -> Plan:
         cgroups_path=cgroups_path,
         resources=resources,
         seccomp=_seccomp(linux),
+        personality=_personality(linux),
+        memory_policy=_memory_policy(linux),
+        mount_label=linux.string("mountLabel"),
+        intel_rdt=_intel_rdt(linux),
+        net_devices=_net_devices(linux),
         annotations=reader.string_map("annotations"),
     )
     validate(plan)
@@ -227,6 +220,38 @@ def _seccomp(linux: Reader) -> Seccomp | None:
     from .spec_seccomp import read_seccomp
 
     return read_seccomp(linux.object("seccomp"))
+
+
+def _personality(linux: Reader) -> Personality | None:
+    if not linux.raw("personality"):
+        return None
+    from .spec_execution import read_personality
+
+    return read_personality(linux.object("personality"))
+
+
+def _memory_policy(linux: Reader) -> MemoryPolicy | None:
+    if not linux.raw("memoryPolicy"):
+        return None
+    from .spec_execution import read_memory_policy
+
+    return read_memory_policy(linux.object("memoryPolicy"))
+
+
+def _intel_rdt(linux: Reader) -> IntelRdt | None:
+    if not linux.has("intelRdt"):
+        return None
+    from .spec_execution import read_intel_rdt
+
+    return read_intel_rdt(linux.object("intelRdt"))
+
+
+def _net_devices(linux: Reader) -> tuple[NetDevice, ...]:
+    if not linux.raw("netDevices"):
+        return ()
+    from .spec_execution import read_net_devices
+
+    return read_net_devices(linux.object("netDevices"))
 
 
 def _time_offsets(linux: Reader) -> tuple[TimeOffset, ...]:

@@ -18,6 +18,8 @@ def validate(plan: Plan) -> None:
         _names_need_uts_namespace,
         _offsets_need_time_namespace,
         _sysctls_are_namespaced,
+        _devices_need_network_namespace,
+        _labels_need_the_kernel,
     ):
         check(plan)
 
@@ -66,6 +68,22 @@ def _offsets_need_time_namespace(plan: Plan) -> None:
             "linux.timeOffsets",
             'needs a new time namespace: add {"type": "time"} to linux.namespaces',
         )
+
+
+def _devices_need_network_namespace(plan: Plan) -> None:
+    if plan.net_devices and not plan.has("network"):
+        raise SpecError(
+            "linux.netDevices",
+            'needs a network namespace: add {"type": "network"} to linux.namespaces',
+        )
+
+
+def _labels_need_the_kernel(plan: Plan) -> None:
+    process = plan.process
+    if plan.mount_label or (process and (process.apparmor_profile or process.selinux_label)):
+        from .execution.settings import check_labels
+
+        check_labels(plan)
 
 
 _IPC_SYSCTLS = (

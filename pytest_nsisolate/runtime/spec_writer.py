@@ -38,6 +38,13 @@ def to_config(plan: Plan) -> dict[str, object]:
                 "cgroupsPath": plan.cgroups_path,
                 "resources": resources_config(plan.resources),
                 "seccomp": record_config(plan.seccomp),
+                "personality": record_config(plan.personality),
+                "memoryPolicy": record_config(plan.memory_policy),
+                "mountLabel": plan.mount_label,
+                "intelRdt": record_config(plan.intel_rdt),
+                "netDevices": {
+                    d.host_name: _without_empty({"name": d.name}) for d in plan.net_devices
+                },
             }
         ),
     }
@@ -45,7 +52,12 @@ def to_config(plan: Plan) -> dict[str, object]:
 
 
 def _without_empty(config: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in config.items() if value not in (None, "", [], {})}
+    return {
+        key: value
+        for key, value in config.items()
+        # An empty intelRdt asks for a class of its own.
+        if value not in (None, "", [], {}) or (key == "intelRdt" and value is not None)
+    }
 
 
 def _id_mapping(mapping: IdMapping) -> dict[str, object]:
@@ -94,6 +106,11 @@ def _process(process: Process) -> dict[str, object]:
                 for limit in process.rlimits
             ],
             "oomScoreAdj": process.oom_score_adj,
+            "scheduler": record_config(process.scheduler),
+            "ioPriority": record_config(process.io_priority),
+            "execCPUAffinity": record_config(process.exec_cpu_affinity),
+            "apparmorProfile": process.apparmor_profile,
+            "selinuxLabel": process.selinux_label,
         }
     )
     return {"cwd": process.cwd, "user": _user(process.user), **config}

@@ -13,6 +13,10 @@ _NAMES = {
     "disable_oom_killer": "disableOOMKiller",
     "class_id": "classID",
     "block_io": "blockIO",
+    "io_class": "class",
+    "clos_id": "closID",
+    "enable_cmt": "enableCMT",
+    "enable_mbm": "enableMBM",
     "throttle_read_iops_device": "throttleReadIOPSDevice",
     "throttle_write_iops_device": "throttleWriteIOPSDevice",
 }

@@ -26,6 +26,7 @@ from pytest_nsisolate.runtime.plan import (
 from pytest_nsisolate.runtime.spec import PROPAGATIONS
 from pytest_nsisolate.runtime.spec_process import RLIMITS
 
+from .plans_execution import LINUX, PROCESS, linux_fields, process_fields
 from .plans_resources import RESOURCES, resources
 from .plans_seccomp import SECCOMP, seccomp
 
@@ -88,6 +89,7 @@ def _processes(draw: st.DrawFn) -> Process:
         no_new_privileges=draw(st.booleans()),
         rlimits=draw(_rlimits()),
         oom_score_adj=draw(st.none() | st.integers(-1000, 1000)),
+        **draw(process_fields()),
     )
 
 
@@ -172,6 +174,7 @@ def plans(draw: st.DrawFn) -> Plan:
         cgroups_path=draw(st.sampled_from(("", "/a/b", "relative"))),
         resources=draw(resources()),
         seccomp=draw(seccomp()),
+        **draw(linux_fields()),
         annotations=tuple(sorted(draw(st.dictionaries(NAMES, TEXT, max_size=2)).items())),
     )
 
@@ -196,6 +199,7 @@ def whole_config() -> dict[str, Any]:
             "noNewPrivileges": True,
             "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 20}],
             "oomScoreAdj": -5,
+            **copy.deepcopy(PROCESS),
         },
         "hostname": "box",
         "domainname": "example.org",
@@ -231,5 +235,6 @@ def whole_config() -> dict[str, Any]:
             "cgroupsPath": "/mine/x",
             "resources": copy.deepcopy(RESOURCES),
             "seccomp": copy.deepcopy(SECCOMP),
+            **copy.deepcopy(LINUX),
         },
     }

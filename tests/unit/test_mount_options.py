@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_nsisolate.runtime import mount_options
 from pytest_nsisolate.runtime import syscalls as sys
+from pytest_nsisolate.runtime.plan import Mount
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,18 @@ def test_known_options_never_reach_the_file_system(options: list[str]) -> None:
     assert parsed.data == ""
     assert parsed.flags & parsed.cleared == 0
     assert parsed.recursive_set & parsed.recursive_clear & ~sys.MOUNT_ATTR__ATIME == 0
+
+
+@pytest.mark.parametrize(
+    ("mount", "labelled"),
+    [
+        (Mount(destination="/t", type="tmpfs"), True),
+        (Mount(destination="/t", type="tmpfs", options=('context="other"',)), False),
+        (Mount(destination="/p", type="proc"), False),
+        (Mount(destination="/b", source="/b", options=("bind",)), False),
+    ],
+)
+def test_a_mount_label_is_a_context(mount: Mount, labelled: bool) -> None:
+    """File systems without labels of their own get the plan's; binds keep theirs."""
+    options = mount_options.with_label(mount, "u:r:t:s0:c1,c2").options
+    assert (options[-1:] == ('context="u:r:t:s0:c1,c2"',)) is labelled

@@ -25,6 +25,7 @@ from pytest_nsisolate.runtime.plan import (
 )
 
 from .plans import whole_config as whole
+from .plans_execution import READ_LINUX, READ_PROCESS, WRONG_EXECUTION
 from .plans_resources import READ, WRONG_RESOURCES
 from .plans_seccomp import READ_SECCOMP, WRONG_SECCOMP
 
@@ -58,6 +59,7 @@ def test_every_property_is_read(bundle: str) -> None:
             no_new_privileges=True,
             rlimits=(Rlimit(type="RLIMIT_NOFILE", soft=10, hard=20),),
             oom_score_adj=-5,
+            **READ_PROCESS,
         ),
         hostname="box",
         domainname="example.org",
@@ -82,6 +84,7 @@ def test_every_property_is_read(bundle: str) -> None:
         cgroups_path="/mine/x",
         resources=READ,
         seccomp=READ_SECCOMP,
+        **READ_LINUX,
         annotations=(("org.example", "yes"),),
     )
 
@@ -177,7 +180,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value"), WRONG + WRONG_RESOURCES + WRONG_SECCOMP)
+@pytest.mark.parametrize(
+    ("path", "value"), WRONG + WRONG_RESOURCES + WRONG_SECCOMP + WRONG_EXECUTION
+)
 def test_a_wrong_value_names_its_field(bundle: str, path: str, value: object) -> None:
     """A value that the spec does not allow is a SpecError with the field's path."""
     with pytest.raises(SpecError) as caught:
@@ -205,7 +210,6 @@ def test_a_missing_value_names_its_field(bundle: str, path: str) -> None:
         ("linux.cgroupsPath", "system.slice:prefix:name"),
         ("linux.mountLabel", "label"),
         ("process.apparmorProfile", "profile"),
-        ("process.scheduler", {"policy": "SCHED_IDLE"}),
         ("mounts[1].uidMappings", [{"containerID": 0, "hostID": 0, "size": 1}]),
         ("mounts[1].options", ["bind", "idmap"]),
     ],
