@@ -26,7 +26,7 @@ from .rootfs_pivot import enter, finish_root, pivot, prepare_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import NoReturn
 
     from .cgroups.group import Cgroup
@@ -114,7 +114,12 @@ def _write_oom_score_adj(plan: Plan) -> None:
         )
 
 
-def container(plan: Plan, channel: Channel, syscall_filter: Filter | None = None) -> NoReturn:
+def container(
+    plan: Plan,
+    channel: Channel,
+    syscall_filter: Filter | None = None,
+    mapped: Mapping[int, int] | None = None,
+) -> NoReturn:
     """Build the root, then become ``process``: the second stage of an OCI container."""
     process = plan.process
     assert process is not None, "a plan whose payload is a program has a process"
@@ -124,7 +129,7 @@ def container(plan: Plan, channel: Channel, syscall_filter: Filter | None = None
     set_names(plan)
     own_namespace = plan.creates("mount")
     root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
-    slave = build_root(plan, root_fd, channel)
+    slave = build_root(plan, root_fd, channel, mapped)
     (pivot if own_namespace else enter)(root_fd)
     os.close(root_fd)
     finish_root(readonly=plan.root.readonly, propagation=plan.rootfs_propagation)
@@ -174,14 +179,19 @@ def set_names(plan: Plan) -> None:
         raise SetupError("hostname", error.call, error.errno or 0) from error
 
 
-def build_root(plan: Plan, root_fd: int, channel: Channel) -> int | None:
+def build_root(
+    plan: Plan, root_fd: int, channel: Channel, mapped: Mapping[int, int] | None = None
+) -> int | None:
     """Fill the root below *root_fd*; return the terminal's slave, if the plan has a terminal.
+
+    *mapped* are the id-mapped mounts, which only the launcher could make, by their place in the plan.
 
     The order matters: mounts in the plan's order; devices after them, since /dev is one of them;
     the terminal after /dev/pts; sysctls before /proc/sys is read-only; masks last.
     """
-    for mount in plan.mounts:
-        perform(with_label(writable_for_now(mount), plan.mount_label), root_fd)
+    for i, mount in enumerate(plan.mounts):
+        mapped_fd = mapped.get(i) if mapped else None
+        perform(with_label(writable_for_now(mount), plan.mount_label), root_fd, mapped_fd)
     if has_own_dev(plan):
         create_devices(plan, root_fd)
     slave = None

@@ -65,15 +65,19 @@ def launch(
     """
     sys.prctl(sys.PR_SET_CHILD_SUBREAPER, 1, name="PR_SET_CHILD_SUBREAPER, 1")
     syscall_filter = _compile_filter(plan, state or {})
+    mapped = _map_mounts(plan)
     ours, theirs = Channel.pair()
     first = os.fork()
     if first == 0:
         ours.close()
+        stage = _container(syscall_filter, mapped)
         groups = [group for group in (cgroup, class_of_service) if group is not None]
-        init.first_stage(plan, theirs, second_stage or _container(syscall_filter), groups)
+        init.first_stage(plan, theirs, second_stage or stage, groups)
     theirs.close()
     if syscall_filter is not None:
         syscall_filter.close()
+    for fd in mapped.values():
+        os.close(fd)
     pids = [first]
     try:
         launched = _attend(plan, first, ours, pids)
@@ -102,8 +106,19 @@ def _compile_filter(plan: Plan, state: Mapping[str, object]) -> Filter | None:
     return Filter(plan.seccomp, state)
 
 
-def _container(syscall_filter: Filter | None) -> SecondStage:
-    return lambda plan, channel: init.container(plan, channel, syscall_filter)
+def _map_mounts(plan: Plan) -> dict[int, int]:
+    # Here, because it takes CAP_SYS_ADMIN over the file systems, which the container's root has not.
+    if not any(
+        m.uid_mappings or "idmap" in m.options or "ridmap" in m.options for m in plan.mounts
+    ):
+        return {}
+    from .id_mapped_mounts import map_mounts
+
+    return map_mounts(plan)
+
+
+def _container(syscall_filter: Filter | None, mapped: Mapping[int, int]) -> SecondStage:
+    return lambda plan, channel: init.container(plan, channel, syscall_filter, mapped)
 
 
 def _attend(plan: Plan, first: int, channel: Channel, pids: list[int]) -> Launched:

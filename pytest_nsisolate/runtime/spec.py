@@ -163,10 +163,7 @@ def _mount(reader: Reader, bundle: str) -> Mount:
     # config.md: relative destinations are deprecated, and taken from the root.
     destination = "/" + reader.string("destination").lstrip("/")
     options = reader.strings("options")
-    try:
-        parsed = mount_options.parse(options)
-    except ValueError as error:
-        raise UnsupportedError(f"{reader.field('options')}: {error}") from None
+    parsed = mount_options.parse(options)
     source = reader.string("source")
     if parsed.is_remount:
         pass  # it changes what is mounted there already
@@ -175,14 +172,21 @@ def _mount(reader: Reader, bundle: str) -> Mount:
         source = os.path.join(os.path.abspath(bundle), source)
     elif not reader.string("type"):
         raise reader.wrong("type", "is required for a mount that is not a bind mount")
-    for key in ("uidMappings", "gidMappings"):
-        if reader.raw(key):
-            raise UnsupportedError(f"{reader.field(key)}: id-mapped mounts are not supported yet")
+    uid_mappings = reader.array("uidMappings", _id_mapping)
+    gid_mappings = reader.array("gidMappings", _id_mapping)
+    if bool(uid_mappings) != bool(gid_mappings):
+        key = "gidMappings" if uid_mappings else "uidMappings"
+        raise reader.wrong(key, "is required where the other one is given")
+    if (uid_mappings or parsed.is_for_binds) and not parsed.is_bind:
+        options_path = reader.field("options")
+        raise UnsupportedError(f"{options_path}: only bind mounts are id-mapped, and meet symlinks")
     return Mount(
         destination=destination,
         source=source,
         type=reader.string("type"),
         options=options,
+        uid_mappings=uid_mappings,
+        gid_mappings=gid_mappings,
     )
 
 

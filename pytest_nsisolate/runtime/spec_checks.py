@@ -15,6 +15,7 @@ def validate(plan: Plan) -> None:
         _namespaces_once,
         _needs_mount_namespace,
         _maps_need_user_namespace,
+        _mapped_mounts_have_maps,
         _names_need_uts_namespace,
         _offsets_need_time_namespace,
         _sysctls_are_namespaced,
@@ -49,6 +50,16 @@ def _maps_need_user_namespace(plan: Plan) -> None:
         if not mappings and plan.creates("user"):
             raise SpecError(
                 f"linux.{key}", "is required with a new user namespace, or no id is mapped in it"
+            )
+
+
+def _mapped_mounts_have_maps(plan: Plan) -> None:
+    for i, mount in enumerate(plan.mounts):
+        asks = "idmap" in mount.options or "ridmap" in mount.options
+        if asks and not mount.uid_mappings and not plan.creates("user"):
+            raise SpecError(
+                f"mounts[{i}].uidMappings",
+                "is required for an id-mapped mount without a new user namespace, whose maps it could take",
             )
 
 

@@ -75,6 +75,8 @@ def _mount(mount: Mount) -> dict[str, object]:
             "type": mount.type,
             "source": mount.source,
             "options": list(mount.options),
+            "uidMappings": [_id_mapping(mapping) for mapping in mount.uid_mappings],
+            "gidMappings": [_id_mapping(mapping) for mapping in mount.gid_mappings],
         }
     )
 

@@ -94,15 +94,21 @@ def _processes(draw: st.DrawFn) -> Process:
 
 
 def _mounts() -> st.SearchStrategy[Mount]:
+    maps = st.just((IdMapping(container_id=0, host_id=1, size=2),))
     # Whatever is not an option that we know is the file system's business.
-    others = WORD.filter(lambda option: option not in mount_options._SPECIAL)
-    known = st.sampled_from(
-        [o for o in mount_options.KNOWN_OPTIONS if o not in ("bind", "rbind", "remount")]
-    )
-    options = _tuples(known | others.filter(lambda o: o not in mount_options.KNOWN_OPTIONS))
+    others = WORD.filter(lambda option: option not in mount_options.KNOWN_OPTIONS)
+    with_conditions = ("bind", "rbind", "remount", *mount_options._SPECIAL)
+    known = st.sampled_from([o for o in mount_options.KNOWN_OPTIONS if o not in with_conditions])
+    options = _tuples(known | others)
     binds = options.map(lambda rest: ("bind", *rest)) | options.map(lambda rest: (*rest, "rbind"))
     return st.builds(Mount, destination=PATH, source=TEXT, type=WORD, options=options) | st.builds(
-        Mount, destination=PATH, source=PATH, type=TEXT, options=binds
+        Mount,
+        destination=PATH,
+        source=PATH,
+        type=TEXT,
+        options=binds,
+        uid_mappings=maps,
+        gid_mappings=maps,
     )
 
 
@@ -205,7 +211,13 @@ def whole_config() -> dict[str, Any]:
         "domainname": "example.org",
         "mounts": [
             {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"]},
-            {"destination": "/data", "source": "data", "options": ["rbind", "ro"]},
+            {
+                "destination": "/data",
+                "source": "data",
+                "options": ["rbind", "ro", "idmap"],
+                "uidMappings": [{"containerID": 0, "hostID": 5, "size": 2}],
+                "gidMappings": [{"containerID": 0, "hostID": 6, "size": 3}],
+            },
         ],
         "annotations": {"org.example": "yes"},
         "linux": {

@@ -50,11 +50,15 @@ def test_what_is_not_known_is_the_file_systems() -> None:
     assert parsed.data == "size=1m,mode=755"
 
 
-@pytest.mark.parametrize("option", ["idmap", "ridmap", "copy-symlink"])
-def test_what_is_known_and_not_supported_is_refused(option: str) -> None:
-    """An option with a meaning that we lack is not passed to the file system."""
-    with pytest.raises(ValueError, match=option):
-        mount_options.parse((option,))
+@pytest.mark.parametrize(
+    "option", ["tmpcopyup", "idmap", "ridmap", "copy-symlink", "src-nofollow", "dest-nofollow"]
+)
+def test_the_runtimes_own_options_are_not_the_file_systems(option: str) -> None:
+    """What the runtime does itself is not handed on as data."""
+    parsed = mount_options.parse((option, "size=1m"))
+    assert parsed.special == (option,)
+    assert parsed.data == "size=1m"
+    assert parsed.is_id_mapped is option.endswith("idmap")
 
 
 def test_is_bind_and_is_remount() -> None:

@@ -65,7 +65,13 @@ def test_every_property_is_read(bundle: str) -> None:
         domainname="example.org",
         mounts=(
             Mount(destination="/proc", type="proc", source="proc", options=("nosuid",)),
-            Mount(destination="/data", source=f"{bundle}/data", options=("rbind", "ro")),
+            Mount(
+                destination="/data",
+                source=f"{bundle}/data",
+                options=("rbind", "ro", "idmap"),
+                uid_mappings=(IdMapping(container_id=0, host_id=5, size=2),),
+                gid_mappings=(IdMapping(container_id=0, host_id=6, size=3),),
+            ),
         ),
         uid_mappings=(IdMapping(container_id=0, host_id=1000, size=1),),
         gid_mappings=(IdMapping(container_id=0, host_id=1000, size=1),),
@@ -153,6 +159,9 @@ WRONG = [
     ("mounts[0].options[0]", 3),
     ("mounts[1].source", None),
     ("mounts[1].source", ""),
+    ("mounts[1].uidMappings", None),
+    ("mounts[1].gidMappings", []),
+    ("mounts[1].gidMappings[0].size", 0),
     ("annotations", []),
     ("annotations.org", 5),
     ("linux", []),
@@ -210,8 +219,7 @@ def test_a_missing_value_names_its_field(bundle: str, path: str) -> None:
         ("linux.cgroupsPath", "system.slice:prefix:name"),
         ("linux.mountLabel", "label"),
         ("process.apparmorProfile", "profile"),
-        ("mounts[1].uidMappings", [{"containerID": 0, "hostID": 0, "size": 1}]),
-        ("mounts[1].options", ["bind", "idmap"]),
+        ("mounts[0].options", ["idmap"]),
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(bundle: str, path: str, value: object) -> None:
