@@ -8,15 +8,15 @@ import sys
 from ..runtime import spec
 from ..runtime.errors import SpecError
 from ..runtime.foreground import Signals, attend
+from ..runtime.init import container
 from ..runtime.launcher import launch
+from ..runtime.preparation import prepare
 from ..runtime.privileges import ungrantable
 from .arguments import HelpRequested, UsageError, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..runtime.cgroups.group import Cgroup
     from ..runtime.plan import Plan
-    from ..runtime.resctrl import ClassOfService
 
 _HELP = """\
 usage: nsisolate run [--bundle DIR] [BUNDLE | ID]
@@ -36,58 +36,39 @@ def main(argv: list[str]) -> int:
     except HelpRequested:
         print(_HELP, end="")
         return 0
-    plan = spec.load(_bundle(given, positional))
+    bundle = _bundle(given, positional)
+    plan = spec.load(bundle)
     if plan.process is None:
         raise SpecError("process", "is required to run a container, and missing")
     signals = Signals()
-    bundle, name = _bundle(given, positional), _name(positional)
-    cgroup = class_of_service = None
+    container_id = _container_id(positional)
+    state = {
+        "id": container_id,
+        "bundle": os.path.abspath(bundle),
+        "annotations": dict(plan.annotations),
+    }
+    preparation = prepare(plan, container_id, state)
     try:
-        cgroup = _cgroup(plan, name)
-        class_of_service = _class_of_service(plan, name)
-        state = {
-            "id": name,
-            "bundle": os.path.abspath(bundle),
-            "annotations": dict(plan.annotations),
-        }
-        launched = launch(plan, cgroup=cgroup, state=state, class_of_service=class_of_service)
-        if lacking := ungrantable(plan):
-            names = ", ".join(lacking)
-            print(
-                f"nsisolate: warning: process.capabilities: cannot grant {names}", file=sys.stderr
-            )
+        launched = launch(
+            plan, lambda plan, channel: container(plan, channel, preparation), preparation
+        )
+        _warn_of_capabilities(plan)
         launched.go()
         return attend(launched, signals).exit_code
     finally:
-        if cgroup is not None:
-            from ..runtime.cgroups.removal import remove
-
-            remove(cgroup)
-        if class_of_service is not None:
-            class_of_service.remove()
+        preparation.remove()
 
 
-def _name(positional: list[str]) -> str:
+def _container_id(positional: list[str]) -> str:
     """Return the container's id, which may be missing."""
-    name = positional[0] if positional and "/" not in positional[0] else ""
-    return name.strip(".") or f"nsisolate-{os.getpid()}"
+    word = positional[0] if positional and "/" not in positional[0] else ""
+    return word.strip(".") or f"nsisolate-{os.getpid()}"
 
 
-def _class_of_service(plan: Plan, name: str) -> ClassOfService | None:
-    if plan.intel_rdt is None:
-        return None
-    from ..runtime.resctrl import prepare
-
-    return prepare(plan.intel_rdt, name)
-
-
-def _cgroup(plan: Plan, name: str) -> Cgroup | None:
-    """Make the plan's cgroup, if it wants one."""
-    if plan.resources is None and not plan.cgroups_path:
-        return None
-    from ..runtime.cgroups.group import create
-
-    return create(plan, name)
+def _warn_of_capabilities(plan: Plan) -> None:
+    if lacking := ungrantable(plan):
+        names = ", ".join(lacking)
+        print(f"nsisolate: warning: process.capabilities: cannot grant {names}", file=sys.stderr)
 
 
 def _bundle(given: dict[str, str], positional: list[str]) -> str:

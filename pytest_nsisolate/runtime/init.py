@@ -26,32 +26,32 @@ from .rootfs_pivot import enter, finish_root, pivot, prepare_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from typing import NoReturn
 
-    from .cgroups.group import Cgroup
     from .execution.settings import Settings
     from .plan import Plan, Process
-    from .resctrl import ClassOfService
+    from .preparation import Preparation
     from .seccomp.load import Filter
 
     SecondStage = Callable[[Plan, Channel], NoReturn]
-    Group = Cgroup | ClassOfService
 
 #: Signals that Python ignores; an ignored signal would stay ignored after execve.
 _IGNORED_BY_PYTHON = (_signal.SIGPIPE, _signal.SIGXFSZ)
 
 
 def first_stage(
-    plan: Plan, channel: Channel, second_stage: SecondStage, groups: Sequence[Group] = ()
+    plan: Plan,
+    channel: Channel,
+    second_stage: SecondStage,
+    preparation: Preparation | None = None,
 ) -> NoReturn:
     """Enter the plan's namespaces, fork, and let the child go on with *second_stage*."""
     try:
         _reset_signals()
         os.umask(0)
-        for group in groups:
-            # Before a cgroup namespace is created, whose root it becomes; and as the caller.
-            group.join()
+        if preparation is not None:
+            preparation.join()
         # The files of /proc/self are ours only until we become somebody else.
         _write_oom_score_adj(plan)
         namespaces.join(namespaces.open_joined(plan))
@@ -114,21 +114,18 @@ def _write_oom_score_adj(plan: Plan) -> None:
         )
 
 
-def container(
-    plan: Plan,
-    channel: Channel,
-    syscall_filter: Filter | None = None,
-    mapped: Mapping[int, int] | None = None,
-) -> NoReturn:
+def container(plan: Plan, channel: Channel, preparation: Preparation | None = None) -> NoReturn:
     """Build the root, then become ``process``: the second stage of an OCI container."""
     process = plan.process
     assert process is not None, "a plan whose payload is a program has a process"
+    syscall_filter = preparation.syscall_filter if preparation is not None else None
     if syscall_filter is not None:
         syscall_filter.note_pid()
     settings = _settings(plan, process)
     set_names(plan)
     own_namespace = plan.creates("mount")
     root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
+    mapped = preparation.mapped_mounts if preparation is not None else {}
     slave = build_root(plan, root_fd, channel, mapped)
     (pivot if own_namespace else enter)(root_fd)
     os.close(root_fd)

@@ -12,13 +12,9 @@ from .errors import ChannelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .cgroups.group import Cgroup
     from .init import SecondStage
     from .plan import Plan
-    from .resctrl import ClassOfService
-    from .seccomp.load import Filter
+    from .preparation import Preparation
 
 
 class Launched:
@@ -50,75 +46,37 @@ class Launched:
 
 def launch(
     plan: Plan,
-    second_stage: SecondStage | None = None,
-    cgroup: Cgroup | None = None,
-    state: Mapping[str, object] | None = None,
-    class_of_service: ClassOfService | None = None,
+    second_stage: SecondStage = init.container,
+    preparation: Preparation | None = None,
 ) -> Launched:
-    """Build the plan's container, up to READY.
+    """Build the plan's container, up to READY. Raises SetupError; nothing is left behind then.
 
-    *cgroup* and *class_of_service*, in which it is, are the caller's to make and remove.
-    *state* is what is told of the container to a seccomp listener. Raises SetupError; nothing is left
-    behind then.
+    But for *preparation*'s groups, which last as long as the container and are the caller's to remove.
 
     Makes the calling process a subreaper: the container process's own parent exits after the fork.
     """
     sys.prctl(sys.PR_SET_CHILD_SUBREAPER, 1, name="PR_SET_CHILD_SUBREAPER, 1")
-    syscall_filter = _compile_filter(plan, state or {})
-    mapped = _map_mounts(plan)
     ours, theirs = Channel.pair()
     first = os.fork()
     if first == 0:
         ours.close()
-        stage = _container(syscall_filter, mapped)
-        groups = [group for group in (cgroup, class_of_service) if group is not None]
-        init.first_stage(plan, theirs, second_stage or stage, groups)
+        init.first_stage(plan, theirs, second_stage, preparation)
     theirs.close()
-    if syscall_filter is not None:
-        syscall_filter.close()
-    for fd in mapped.values():
-        os.close(fd)
+    if preparation is not None:
+        preparation.close()
     pids = [first]
     try:
         launched = _attend(plan, first, ours, pids)
-        if cgroup is not None:
-            cgroup.limit_pids(plan.resources)
-        if plan.net_devices:
-            from .net_devices import move
-
-            move(plan, launched.pid)
+        if preparation is not None:
+            preparation.finish(plan, launched.pid)
         return launched
     except BaseException as error:
         ours.close()
         for pid in reversed(pids):
             _kill_and_reap(pid)
-        if cgroup is not None and isinstance(error, ChannelError):
-            cgroup.explain_death(error)
+        if preparation is not None:
+            preparation.explain(error)
         raise
-
-
-def _compile_filter(plan: Plan, state: Mapping[str, object]) -> Filter | None:
-    # Here, because nobody but the caller may be able to read the library, or to reach the listener.
-    if plan.seccomp is None:
-        return None
-    from .seccomp.load import Filter
-
-    return Filter(plan.seccomp, state)
-
-
-def _map_mounts(plan: Plan) -> dict[int, int]:
-    # Here, because it takes CAP_SYS_ADMIN over the file systems, which the container's root has not.
-    if not any(
-        m.uid_mappings or "idmap" in m.options or "ridmap" in m.options for m in plan.mounts
-    ):
-        return {}
-    from .id_mapped_mounts import map_mounts
-
-    return map_mounts(plan)
-
-
-def _container(syscall_filter: Filter | None, mapped: Mapping[int, int]) -> SecondStage:
-    return lambda plan, channel: init.container(plan, channel, syscall_filter, mapped)
 
 
 def _attend(plan: Plan, first: int, channel: Channel, pids: list[int]) -> Launched:
