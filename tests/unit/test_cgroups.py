@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,7 @@ from pytest_nsisolate.runtime.cgroups.group import Cgroup, create
 from pytest_nsisolate.runtime.cgroups.locate import UNIFIED, Hierarchy, parse
 from pytest_nsisolate.runtime.cgroups.removal import freeze, is_frozen, kill, pids, remove, thaw
 from pytest_nsisolate.runtime.cgroups.stats import stats
-from pytest_nsisolate.runtime.errors import UnsupportedError
+from pytest_nsisolate.runtime.errors import NsisolateError, UnsupportedError
 from pytest_nsisolate.runtime.plan import Plan, Root
 from pytest_nsisolate.runtime.resources import (
     BlockIO,
@@ -309,3 +311,41 @@ def test_stats_have_runcs_words(cgroup: Cgroup, sleeper: subprocess.Popen[bytes]
     assert isinstance(cpu, dict)
     assert memory["usage"]["usage"] > 0
     assert cpu["usage"]["total"] > 0
+
+
+@pytest.fixture
+def unified(tmp_path: Path) -> Cgroup:
+    """Return a cgroup whose v2 directory is a plain one with some of the kernel's files."""
+    for name in ("memory.max", "memory.swap.max", "memory.current", "pids.max", "io.weight"):
+        (tmp_path / name).write_text("50000")
+    (tmp_path / "cgroup.controllers").write_text("memory pids io cpu\n")
+    return Cgroup(directories=((UNIFIED, str(tmp_path)),))
+
+
+def test_v2_files_are_written(unified: Cgroup, tmp_path: Path) -> None:
+    """Each value is in its file; where BFQ's is missing, the weight is io.weight's."""
+    block = BlockIO(weight=10)
+    unified.update(Resources(memory=Memory(limit=70000), pids_limit=-1, block_io=block))
+    names = ("memory.max", "pids.max", "io.weight")
+    # A real file is replaced by a write; these keep what was longer.
+    assert [(tmp_path / name).read_text()[:5] for name in names] == ["70000", "max00", "10000"]
+
+
+def test_a_limit_below_the_use_is_refused_if_asked(unified: Cgroup) -> None:
+    """checkBeforeUpdate: on v2 the kernel would kill instead."""
+    with pytest.raises(UnsupportedError, match=r"memory\.limit: 4000 is below the 50000 bytes"):
+        unified.update(Resources(memory=Memory(limit=4000, check_before_update=True)))
+
+
+def test_a_file_that_the_kernel_lacks_is_named(unified: Cgroup) -> None:
+    """A limit without its file is an error with the field's path."""
+    with pytest.raises(UnsupportedError, match=r"linux\.resources\.cpu\.idle: .*cpu\.idle"):
+        unified.update(Resources(cpu=Cpu(idle=1)))
+
+
+def test_a_cgroup_survives_in_a_state_file(unified: Cgroup) -> None:
+    """What ``create`` writes down, ``delete`` reads."""
+    kept = json.loads(json.dumps(unified.replace(made=("/a/b", "/a")).to_state()))
+    assert Cgroup.of_state(kept) == unified.replace(made=("/a/b", "/a"))
+    with pytest.raises(NsisolateError, match="cgroup"):
+        Cgroup.of_state({"made": [5]})

@@ -80,12 +80,12 @@ def _check_fit(path: str, made: list[str]) -> None:
     # Below it, too: what is in a container's cgroup is killed at the container's end.
     for below, _names, _files in os.walk(path):
         if pids := read(f"{below}/cgroup.procs").split():
-            raise SetupError(
-                _STEP, f"linux.cgroupsPath: {below} is not empty: {len(pids)} process(es)"
-            )
+            found = f"{len(pids)} process(es) found in {below}"
+            raise SetupError(_STEP, f"linux.cgroupsPath: container's cgroup is not empty: {found}")
     frozen = read(f"{path}/freezer.state").strip() or read(f"{path}/cgroup.freeze").strip()
     if frozen in ("FROZEN", "1"):
-        raise SetupError(_STEP, f"linux.cgroupsPath: {path} is frozen")
+        call = f"linux.cgroupsPath: container's cgroup unexpectedly frozen: {path}"
+        raise SetupError(_STEP, call)
     made.insert(0, path)
 
 

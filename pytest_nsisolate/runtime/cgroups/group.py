@@ -7,6 +7,7 @@ import os
 
 from ..errors import SetupError, UnsupportedError
 from ..record import Record
+from ..spec_reader import Reader, absolute
 from . import limits
 from .locate import UNIFIED, hierarchies
 
@@ -35,6 +36,18 @@ class Cgroup(Record):
 
     directories: tuple[tuple[str, str], ...]
     made: tuple[str, ...] = ()
+
+    def to_state(self) -> dict[str, object]:
+        """Return what a state file keeps of the cgroup, as JSON."""
+        return {"directories": dict(self.directories), "made": list(self.made)}
+
+    @staticmethod
+    def of_state(kept: object) -> Cgroup:
+        """Return the cgroup that :meth:`to_state` told of. Raises SpecError for anything else."""
+        reader = Reader(kept, "cgroup")
+        directories = reader.string_map("directories")
+        made = reader.array("made", absolute)
+        return Cgroup(directories=directories, made=made)
 
     @property
     def paths(self) -> list[str]:
@@ -88,8 +101,8 @@ class Cgroup(Record):
         from .removal import oom_kills
 
         if oom_kills(self):
-            call = "linux.resources.memory.limit: container init was OOM-killed"
-            raise SetupError(_STEP, call, hint="is the limit too low?") from error
+            call = "container init was OOM-killed (memory limit too low?)"
+            raise SetupError(_STEP, f"linux.resources.memory.limit: {call}") from error
 
     def _check_memory(self, limit: int) -> None:
         unified = self.directory(UNIFIED)

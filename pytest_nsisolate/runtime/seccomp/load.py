@@ -20,20 +20,23 @@ _VERSION = "1.3.0"
 
 
 class Filter:
-    """A compiled filter, and the connection to its listener: made in the launcher, loaded in init."""
+    """A compiled filter, and the connection to its listener: made in the launcher, loaded in init.
+
+    *socket_fd* is the connection, or -1.
+    """
 
     def __init__(self, profile: Seccomp, state: Mapping[str, object]) -> None:
         self._code = compile_profile(profile)
         self._flags = 0
         for flag in profile.flags:
             self._flags |= FLAGS[flag]
-        self._socket_fd = -1
+        self.socket_fd = -1
         self._message = ""
         if profile.notifies:
             # One thread needs no synchronising, which the kernel would want to report differently.
             self._flags = self._flags & ~sys.SECCOMP_FILTER_FLAG_TSYNC
             self._flags |= sys.SECCOMP_FILTER_FLAG_NEW_LISTENER
-            self._socket_fd = _connect(profile.listener_path)
+            self.socket_fd = _connect(profile.listener_path)
             self._message = _process_state(profile, state)
         else:
             # Without a listener nobody waits, and the kernel refuses the flag.
@@ -46,9 +49,9 @@ class Filter:
 
     def close(self) -> None:
         """Close the launcher's copy of the connection."""
-        if self._socket_fd >= 0:
-            os.close(self._socket_fd)
-            self._socket_fd = -1
+        if self.socket_fd >= 0:
+            os.close(self.socket_fd)
+            self.socket_fd = -1
 
     def load(self) -> None:
         """Put the filter in force for this process."""
@@ -59,13 +62,13 @@ class Filter:
             if error.errno == 13:
                 hint = "without CAP_SYS_ADMIN a filter needs process.noNewPrivileges"
             raise SetupError(_STEP, error.call, error.errno or 0, hint) from error
-        if self._socket_fd >= 0:
+        if self.socket_fd >= 0:
             self._tell(listener_fd)
 
     def _tell(self, listener_fd: int) -> None:
         import _socket
 
-        connection = _socket.socket(fileno=self._socket_fd)
+        connection = _socket.socket(fileno=self.socket_fd)
         rights = listener_fd.to_bytes(4, "little")
         try:
             connection.sendmsg(
