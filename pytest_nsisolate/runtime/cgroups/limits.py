@@ -67,7 +67,8 @@ def writes(
             found += getattr(v2, section)(resources)
         else:
             raise UnsupportedError(
-                f"linux.resources.{_field(section)}: the cgroup controller {name_v1!r} is not there"
+                f"linux.resources.{_field(section)}: the cgroup controller {name_v1!r} is not there, "
+                "or is not handed down to the container's cgroup"
             )
     return found + _unified(resources, v2_controllers)
 
