@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .rootfs.sandbox import Sandbox
+from .rootfs.sandbox import OWN_DIRECTORIES, Sandbox
 from .runtime.record import Record
 
 MODES = ("require", "skip", "off")
@@ -72,19 +72,28 @@ def register_marks(config: pytest.Config) -> None:
         )
 
 
+def wants_everything(config: pytest.Config) -> bool:
+    """Tell whether tests without a mark are isolated, too. Raises UsageError."""
+    if config.getoption("nsisolate_all"):
+        return True
+    try:
+        return bool(config.getini("nsisolate_all"))
+    except (pytest.UsageError, ValueError) as error:
+        raise pytest.UsageError(f"nsisolate_all: {error}; write true or false") from None
+
+
 class Options:
     """The session's options, read once."""
 
-    def __init__(self, config: pytest.Config, shared: tuple[str, ...]) -> None:
-        self.everything = bool(config.getoption("nsisolate_all") or config.getini("nsisolate_all"))
-        self._env = tuple(_env_line(line) for line in config.getini("nsisolate_env"))
+    def __init__(self, config: pytest.Config) -> None:
+        self.everything = wants_everything(config)
+        self.env = tuple(_env_line(line) for line in config.getini("nsisolate_env"))
         self._timeout = _seconds(config.getini("nsisolate_timeout"), "nsisolate_timeout")
         network = config.getini("nsisolate_network")
         if network not in _NETWORKS:
             raise pytest.UsageError(f"nsisolate_network: {network!r} is not one of host, none")
         self._default = Sandbox(
             project=_project(config),
-            shared=shared,
             network=network,
             hostname=_hostname(config.getini("nsisolate_hostname"), "nsisolate_hostname"),
             writable=_writable(
@@ -98,7 +107,7 @@ class Options:
         if mark is None:
             if not self.everything:
                 return None
-            return Request(sandbox=self._default, env=self._env, timeout=self._timeout)
+            return Request(sandbox=self._default, env=self.env, timeout=self._timeout)
         where = f"{item.nodeid}: @pytest.mark.{mark.name}"
         if not _is_wanted(mark, where):
             return None
@@ -106,7 +115,7 @@ class Options:
 
     def _with_keywords(self, keywords: dict[str, Any], where: str) -> Request:
         _refuse_unknown(keywords, where)
-        sandbox, env, timeout = self._default, self._env, self._timeout
+        sandbox, env, timeout = self._default, self.env, self._timeout
         if "network" in keywords:
             network = keywords["network"]
             if network not in _NETWORKS:
@@ -179,6 +188,8 @@ def _writable(value: object, where: str) -> tuple[str, ...]:
     for path in value:
         if not isinstance(path, str | os.PathLike) or not os.path.exists(path):
             raise _wrong(where, "writable", path, "write paths that exist")
+        if os.path.realpath(path) in OWN_DIRECTORIES:
+            raise _wrong(where, "writable", path, "the sandbox has its own; write one below it")
     return tuple(os.path.realpath(os.fspath(path)) for path in value)
 
 
@@ -191,7 +202,8 @@ def _env_line(line: str) -> tuple[str, str]:
 
 def _env_mapping(value: object, where: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict) or not all(
-        isinstance(k, str) and k and "=" not in k and isinstance(v, str) for k, v in value.items()
+        isinstance(k, str) and k and "=" not in k and isinstance(v, str) and "\0" not in k + v
+        for k, v in value.items()
     ):
         raise _wrong(where, "env", value, "write a dict of strings")
     return tuple(value.items())

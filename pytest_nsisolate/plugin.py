@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .options import MARKS, MODES, Options, Request, add_options, register_marks
-from .pytest_private import base_temp, setup_state
+from .options import (
+    MARKS,
+    MODES,
+    Options,
+    Request,
+    add_options,
+    register_marks,
+    wants_everything,
+)
+from .pytest_private import OpaqueRepr, setup_state
 from .runtime.errors import NsisolateError
 
 if TYPE_CHECKING:
@@ -55,11 +63,11 @@ class Isolation:
         self._mode = mode
         self._pool: Pool | None = None
         self._unavailable = ""
+        self._env: dict[str, str] = {}
 
     def header(self) -> str:
         """Return the line of pytest's header."""
-        everything = self._config.getoption("nsisolate_all") or self._config.getini("nsisolate_all")
-        which = "all tests" if everything else "marked tests"
+        which = "all tests" if wants_everything(self._config) else "marked tests"
         return (
             f"nsisolate: {self._mode}, {which}, in user, pid, mount, uts, ipc and cgroup namespaces"
         )
@@ -70,7 +78,8 @@ class Isolation:
         self._warn_of_pytest_isolated()
         if not sys.platform.startswith("linux"):
             self._unavailable = f"there are no Linux namespaces on {sys.platform}"
-        options = Options(self._config, (base_temp(self._config),))
+        options = Options(self._config)
+        self._env = dict(options.env)
         for item in items:
             item.stash[_REQUEST] = options.request_of(item)
 
@@ -101,12 +110,16 @@ class Isolation:
 
     def _open(self, paths: dict[Sandbox, list[str]]) -> None:
         from .host.pool import Pool
+        from .host.template import TemplateLost
 
         try:
             if self._unavailable:
                 raise NsisolateError(self._unavailable)
-            self._pool = Pool(self._config, paths)
+            self._pool = Pool(self._config, paths, self._env)
             self._pool.template_for(next(iter(paths)))
+        except TemplateLost as error:
+            # That is not this machine's fault, and nothing to skip tests for.
+            raise pytest.UsageError(f"nsisolate: {error}") from None
         except NsisolateError as error:
             self._pool = None
             self._unavailable = f"isolation is not available: {error}"
@@ -155,7 +168,9 @@ class Isolation:
         run = item.stash.get(_RUN, None)
         if run is not None:
             report = run.phase("teardown")
-            run.finish()
+            problem = run.finish()
+            if problem and not report.failed:
+                report.outcome, report.longrepr = "failed", OpaqueRepr(problem, problem)
             # Plain items before this one may have left wider scopes set up here.
             setup_state(item.session).teardown_exact(nextitem)
             if self._pool is not None:

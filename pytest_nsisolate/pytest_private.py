@@ -5,6 +5,7 @@ A new pytest that changes one of these things changes this file. It is tried wit
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest._code.code import TerminalRepr
+from _pytest import faulthandler as _faulthandler
+from _pytest._code.code import ReprFileLocation, TerminalRepr
 from _pytest._io import TerminalWriter
-from _pytest.config import Config
+from _pytest.config import _prepareconfig
 from _pytest.outcomes import Exit, OutcomeException
 from _pytest.scope import Scope
 
@@ -27,27 +29,69 @@ except ImportError:  # before pytest 9 subtests are a plugin, which counts for i
 #: What a fixture or a test may raise and pytest takes for an outcome.
 TEST_OUTCOME = (OutcomeException, Exception)
 
+#: What ``pytest.skip()``, ``fail()`` and ``xfail()`` raise.
+OUTCOME_EXCEPTIONS = (pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception)
+
 #: What passes through the phases of an item's protocol.
 ProtocolExit = Exit
 
 
-def make_config(option: dict[str, Any], args: list[str]) -> pytest.Config:
-    """Return a configured Config, as xdist makes one for its workers."""
-    return Config.fromdictargs(option, args)
+def make_config(args: list[str]) -> pytest.Config:
+    """Return the Config of a command line, as xdist makes one for its workers."""
+    return _prepareconfig(args, None)
 
 
-def base_temp(config: pytest.Config) -> str:
-    """Return the directory that ``tmp_path`` directories are made in; it is made if need be."""
-    factory: Any = config._tmp_path_factory  # type: ignore[attr-defined]
-    return str(factory.getbasetemp())
+def worker_input(config: pytest.Config) -> dict[str, Any] | None:
+    """Return what makes a session one of xdist's workers, or None."""
+    found: dict[str, Any] | None = getattr(config, "workerinput", None)
+    return found
 
 
-def share_base_temp(config: pytest.Config, path: str) -> None:
+def make_worker(config: pytest.Config, workerinput: dict[str, Any] | None) -> None:
+    """Make the session the same worker of xdist's as another, if that is one."""
+    if workerinput is not None:
+        config.workerinput = workerinput  # type: ignore[attr-defined]
+        config.workeroutput = {}  # type: ignore[attr-defined]
+
+
+def base_temp(config: pytest.Config) -> str | None:
+    """Return the directory that ``tmp_path`` directories are made in; it is made if need be.
+
+    None where pytest has no such thing (``-p no:tmpdir``).
+    """
+    factory: Any = getattr(config, "_tmp_path_factory", None)
+    return None if factory is None else str(factory.getbasetemp())
+
+
+def share_base_temp(config: pytest.Config, path: str | None) -> None:
     """Make *path* the directory that ``tmp_path`` directories are made in."""
     factory: Any = getattr(config, "_tmp_path_factory", None)
-    if factory is not None:
+    if factory is not None and path is not None:
         # Given, so that this session does not clean it up; ready, so that it does not empty it.
         factory._given_basetemp = factory._basetemp = Path(path)
+
+
+def write_line(config: pytest.Config, text: str) -> None:
+    """Print a line of the plugin's own, where there is a terminal reporter to print it."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.ensure_newline()
+        reporter.write_line(text)
+
+
+def terminal_markup(config: pytest.Config) -> bool:
+    """Tell whether what is printed has colours, which go into the explanations of assertions."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    return reporter is not None and bool(reporter._tw.hasmarkup)
+
+
+def silence_terminal(config: pytest.Config, *, markup: bool) -> None:
+    """Let the terminal reporter be there, for all who ask for it, and print nothing."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+        reporter._tw = TerminalWriter(nowhere)
+        reporter._tw.hasmarkup = markup
 
 
 def global_captures(config: pytest.Config) -> dict[int, Any]:
@@ -68,6 +112,19 @@ def exchange_capture_file(capture: Any, file: int) -> None:
     # While capturing is suspended, the target is the original stream and stays that.
     if capture._state == "started":
         os.dup2(file, capture.targetfd)
+
+
+def disarm_faulthandler() -> None:
+    """Stop pytest's watchdog (``faulthandler_timeout``), whose thread no fork of ours would have."""
+    faulthandler.cancel_dump_traceback_later()
+
+
+def arm_faulthandler(config: pytest.Config) -> None:
+    """Start pytest's watchdog again."""
+    seconds = float(config.getini("faulthandler_timeout") or 0.0)
+    stderr = config.stash.get(_faulthandler.fault_handler_stderr_fd_key, None)
+    if seconds > 0 and stderr is not None and config.pluginmanager.hasplugin("faulthandler"):
+        faulthandler.dump_traceback_later(seconds, file=stderr)
 
 
 def setup_state(session: pytest.Session) -> Any:
@@ -166,10 +223,12 @@ def mend_subtest(report: pytest.TestReport, data: dict[str, Any]) -> None:
 
 
 class OpaqueRepr(TerminalRepr):
-    """A failure's text that was not a plain string in the sandbox, and is printed as it was there."""
+    """A failure that is a text, printed as it is; *message*, if given, stands in the short summary."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, message: str = "") -> None:
         self._text = text
+        if message:
+            self.reprcrash = ReprFileLocation("", 0, message)
 
     def __str__(self) -> str:
         return self._text

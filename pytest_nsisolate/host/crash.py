@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ..pytest_private import OpaqueRepr
 from ..wire.limits import STACKS_SIGNAL
 from .template import Template, read_text
 
@@ -26,7 +27,8 @@ def crash_report(
         output = "" if file.closed else read_text(file)
         if output:
             sections.append((f"Captured std{name} {when}", output))
-    return _report(item, when, "failed", text, sections, duration)
+    longrepr = OpaqueRepr(text, problem.partition("\n")[0])
+    return _report(item, when, "failed", longrepr, sections, duration)
 
 
 #: Frames from here outwards are pytest's and ours: how a test came to be called.
@@ -57,7 +59,7 @@ def _report(
     item: pytest.Item,
     when: str,
     outcome: Any,
-    longrepr: str | None,
+    longrepr: OpaqueRepr | None,
     sections: list[tuple[str, str]],
     duration: float,
 ) -> pytest.TestReport:

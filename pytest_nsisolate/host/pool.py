@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ..options import Request
-from ..rootfs.sandbox import Sandbox
+from ..pytest_private import write_line
+from ..rootfs.sandbox import Sandbox, readonly_projects
 from ..runtime.errors import NsisolateError, SetupError
 from .fixtures import ship_host_fixtures
 from .run import Run, chain_of
@@ -32,7 +33,7 @@ class TornDown:
         """Make this part of the teardown *report* of the item after which it happened."""
         for name, text in self._output:
             if text:
-                report.sections.append((f"Captured std{name} teardown", text))
+                _add_output(report, f"Captured std{name} teardown", text)
         if not self.problem:
             return
         if report.failed:
@@ -42,39 +43,61 @@ class TornDown:
         report.longrepr = self._report.longrepr if self._report is not None else self.problem
 
 
+def _add_output(report: pytest.TestReport, name: str, text: str) -> None:
+    """Add to the section *name* what was printed after what is in it."""
+    for number, (other, before) in enumerate(report.sections):
+        if other == name:
+            report.sections[number] = (name, before + text)
+            return
+    report.sections.append((name, text))
+
+
 class Pool:
     """The templates of one session; *paths* are the files of each sandbox's tests, in order."""
 
-    def __init__(self, config: pytest.Config, paths: dict[Sandbox, list[str]]) -> None:
+    def __init__(
+        self, config: pytest.Config, paths: dict[Sandbox, list[str]], env: dict[str, str]
+    ) -> None:
         self._config = config
         self._paths = paths
+        self._env = env
         self._templates: dict[Sandbox, Template] = {}
+        self._failures: dict[Sandbox, NsisolateError] = {}
         self._overlay = True
+        self._said: set[str] = set()
 
     def template_for(self, sandbox: Sandbox) -> Template:
         """Return the template for *sandbox*, started if need be. Raises NsisolateError."""
         template = self._templates.get(sandbox)
-        if template is None or template.finished:
+        if template is not None and not template.finished:
+            return template
+        if sandbox in self._failures:
+            raise self._failures[sandbox]
+        try:
             template = self._templates[sandbox] = self._start(sandbox)
+        except NsisolateError as error:
+            # It would not start for the next test either.
+            self._failures[sandbox] = error
+            raise
         return template
 
     def _start(self, sandbox: Sandbox) -> Template:
-        paths = self._paths.get(sandbox, [])
-        if not self._overlay:
-            return Template(self._config, sandbox.replace(overlay=False), paths)
         try:
-            return Template(self._config, sandbox, paths)
+            return self._try(sandbox if self._overlay else sandbox.replace(overlay=False))
         except SetupError as error:
-            if "overlay" not in error.call or sandbox.root:
+            if not error.call.startswith("mount -t overlay") or sandbox.root:
                 raise
             # The kernel, or the project's file system, has no overlay for user namespaces.
             self._overlay = False
-            return Template(self._config, sandbox.replace(overlay=False), paths)
+            return self._try(sandbox.replace(overlay=False))
 
-    @property
-    def project_is_writable(self) -> bool:
-        """Tell whether tests may write to their copy of the project."""
-        return self._overlay
+    def _try(self, sandbox: Sandbox) -> Template:
+        template = Template(self._config, sandbox, self._paths.get(sandbox, []), self._env)
+        for sentence in readonly_projects(sandbox):
+            if sentence not in self._said:
+                self._said.add(sentence)
+                write_line(self._config, f"nsisolate: {sentence}")
+        return template
 
     def run(self, item: pytest.Item, request: Request) -> Run:
         """Start an isolated run of *item*."""

@@ -1,4 +1,4 @@
-"""Reports from a sandbox, made to be what they would have been here."""
+"""Reports from a sandbox, checked, and made to be what they would have been here."""
 
 from __future__ import annotations
 
@@ -9,18 +9,50 @@ import pytest
 from ..pytest_private import OpaqueRepr, mend_subtest, set_failed_subtests
 from ..wire.data import MalformedData
 
+_OUTCOMES = ("passed", "failed", "skipped")
+_PHASES = ("setup", "call", "teardown")
 
-def rebuild(config: pytest.Config, message: dict[str, Any]) -> pytest.TestReport:
-    """Return the report in *message*. Raises MalformedData."""
+#: What the host's own plugins (xdist) put on reports, and believe.
+_RESERVED = ("node", "worker_id", "item_index")
+
+
+def rebuild(item: pytest.Item, message: Any) -> pytest.TestReport:
+    """Return the report of *item* in *message*. Raises MalformedData.
+
+    A test speaks for itself only: a report of another one is refused before anything is made of it.
+    """
     data = message["report"]
-    try:
-        report = config.hook.pytest_report_from_serializable(config=config, data=data)
-    except Exception as error:
-        raise MalformedData(f"not a report: {error}") from None
+    _check(item, data)
+    config = item.config
+    report = config.hook.pytest_report_from_serializable(config=config, data=data)
     if not isinstance(report, pytest.TestReport):
         raise MalformedData("something that is not a test's report")
     if message.get("opaque") and isinstance(report.longrepr, str):
         report.longrepr = OpaqueRepr(report.longrepr)
     mend_subtest(report, data)
-    set_failed_subtests(config, report, int(message.get("failed_subtests", 0)))
+    failed = message.get("failed_subtests", 0)
+    if type(failed) is not int or failed < 0:
+        raise MalformedData(f"{failed!r} failed subtests")
+    set_failed_subtests(config, report, failed)
     return report
+
+
+def _check(item: pytest.Item, data: Any) -> None:
+    if data["nodeid"] != item.nodeid:
+        raise MalformedData(f"a report of {data['nodeid']!r}")
+    if data["outcome"] not in _OUTCOMES or data["when"] not in _PHASES:
+        raise MalformedData(f"a report of {data['when']!r} with the outcome {data['outcome']!r}")
+    for name in ("duration", "start", "stop"):
+        if type(data.get(name, 0.0)) not in (int, float):
+            raise MalformedData(f"a report with the {name} {data[name]!r}")
+    for name, members in (("sections", (str, str)), ("user_properties", (str, object))):
+        for pair in data.get(name, ()):
+            if len(pair) != 2 or not all(map(isinstance, pair, members)):
+                raise MalformedData(f"a report with {name} that are not pairs")
+    if not all(isinstance(name, str) for name in data.get("keywords", {})):
+        raise MalformedData("a report with keywords that are not texts")
+    for name in data:
+        if name in _RESERVED or callable(getattr(pytest.TestReport, name, None)):
+            raise MalformedData(f"a report with the attribute {name!r}")
+    # Where the item is, the host knows.
+    data["location"] = item.location

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
-import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import cloudpickle
@@ -18,10 +18,28 @@ from ..runtime.outcome import of_wait_status
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.exceptions import from_data
-from ..wire.functions import fingerprint, ship
+from ..wire.functions import fingerprint, ship, ship_parameters
+from ..wire.limits import RESULT_LIMIT
 from .crash import crash_report, passed_report, read_stacks
+from .replay import stop_session, warning_of
 from .reports import rebuild
 from .template import Template, TemplateLost, describe
+
+#: Seconds that a test, or a template, has for what should take no time.
+_GRACE = 10.0
+
+
+#: What wrong data may raise where it is taken apart.
+MALFORMED = (
+    AssertionError,
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 class ItemRun(Protocol):
@@ -35,8 +53,8 @@ class ItemRun(Protocol):
         """Return the exception that the phase ended with, or None."""
         ...
 
-    def finish(self) -> None:
-        """End the run."""
+    def finish(self) -> str:
+        """End the run; return what was wrong with its end, or an empty string."""
         ...
 
 
@@ -54,8 +72,9 @@ class NoRun:
         """Return None: nothing was raised."""
         return None
 
-    def finish(self) -> None:
+    def finish(self) -> str:
         """Do nothing."""
+        return ""
 
 
 class Run:
@@ -74,12 +93,13 @@ class Run:
         self._ended: dict[str, Any] | None = None
         self._done = False
         self._problem = ""
+        self._timed_out = False
         self._exceptions: dict[str, BaseException | None] = {}
         self._started = time.time()
         template.forget_output()
         ours, theirs = socket.socketpair()
         self._socket = ours
-        self._results = frames.FrameReader(ours)
+        self._results = frames.FrameReader(ours, limit=RESULT_LIMIT)
         try:
             frames.send(
                 template.socket, frames.RUN, cloudpickle.dumps(self._order()), (theirs.fileno(),)
@@ -101,10 +121,12 @@ class Run:
             "fixtures": self._fixtures,
             "fingerprint": fingerprint(getattr(item, "obj", None)),
             "function": function,
+            "parameters": ship_parameters(item),
             "function_problem": problem,
             "environ": dict(os.environ),
             "env": dict(self._request.env),
             "cwd": os.getcwd(),
+            "maxfail": _failures_left(item.session),
         }
 
     def phase(self, when: str) -> pytest.TestReport:
@@ -124,9 +146,12 @@ class Run:
         else:
             if report is not None:
                 return report
-        return crash_report(
+        crashed = crash_report(
             self._item, when, self._problem, self._template, time.time() - self._started
         )
+        if self._timed_out and not self._holder:
+            self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
+        return crashed
 
     def exception_of(self, when: str) -> BaseException | None:
         """Return the exception that the phase ended with, or None."""
@@ -134,6 +159,9 @@ class Run:
 
     def _wait_for_report(self, when: str) -> pytest.TestReport | None:
         while True:
+            # Looked at here, too: a test that never stops sending is never waited for.
+            if self._deadline is not None and time.monotonic() > self._deadline:
+                raise TimeoutError
             self._take_from_template()
             frame = self._results.take()
             if frame is not None:
@@ -165,81 +193,111 @@ class Run:
         return self._ended is not None and (self._results.at_end or "problem" in self._ended)
 
     def _explain_end(self) -> str:
-        assert self._ended is not None
+        if self._ended is None:
+            return "the test's process was killed before its result was complete"
         if "problem" in self._ended:
             return str(self._ended["problem"])
         outcome = of_wait_status(int(self._ended["status"]))
         return f"the test's process {describe(outcome)} before its result was complete"
 
     def _handle(self, frame: tuple[int, bytes], when: str) -> pytest.TestReport | None:
+        """Handle one frame of the test's; return the report if it is that of the phase *when*.
+
+        Raises MalformedData for everything that a test of ours would not send.
+        """
         kind, payload = frame
-        if kind == frames.REPORT:
-            return self._phase_report(load(payload), when)
-        if kind == frames.LOG_REPORT:
-            report = rebuild(self._item.config, load(payload))
-            self._item.ihook.pytest_runtest_logreport(report=report)
-        elif kind == frames.WARNING:
-            self._replay_warning(load(payload))
-        elif kind == frames.STOP:
-            _stop(load(payload))
-        elif kind == frames.DONE:
-            self._done = True
-        else:
-            raise MalformedData(f"a message of the unknown kind {kind}")
+        message: Any = load(payload) if payload else None
+        try:
+            if kind == frames.REPORT:
+                return self._phase_report(message, when)
+            replay: Callable[[], object]
+            if kind == frames.LOG_REPORT:
+                replay = partial(self._log_report, rebuild(self._item, message))
+            elif kind == frames.WARNING:
+                replay = partial(self._record_warning, warning_of(self._item, message))
+            elif kind == frames.STOP:
+                replay = partial(stop_session, str(message["kind"]), str(message["text"]), message)
+            elif kind == frames.DONE:
+                replay = self._finish_results
+            else:
+                raise MalformedData(f"a message of the unknown kind {kind}")
+        except MALFORMED as error:
+            raise MalformedData(f"a malformed message of the kind {kind}: {error}") from None
+        # What is raised from here on is the host's own.
+        replay()
         return None
 
-    def _phase_report(self, message: dict[str, Any], when: str) -> pytest.TestReport:
-        report = rebuild(self._item.config, message)
-        if report.when != when or report.nodeid != self._item.nodeid:
-            raise MalformedData(f"the report of {report.nodeid} {report.when} instead of {when}")
+    def _phase_report(self, message: Any, when: str) -> pytest.TestReport:
+        report = rebuild(self._item, message)
+        if report.when != when:
+            raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
         error = message["exception"]
         self._exceptions[when] = None if error is None else from_data(error)
         return report
 
-    def _replay_warning(self, data: dict[str, Any]) -> None:
-        message = warnings.WarningMessage(
-            message=data["text"],
-            category=_warning_class(data["module"], data["name"]),
-            filename=str(data["filename"]),
-            lineno=int(data["lineno"]),
-        )
-        self._item.ihook.pytest_warning_recorded.call_historic(
-            kwargs={
-                "warning_message": message,
-                "when": data["when"],
-                "nodeid": data["nodeid"],
-                "location": data["location"],
-            }
-        )
+    def _log_report(self, report: pytest.TestReport) -> None:
+        self._item.ihook.pytest_runtest_logreport(report=report)
+
+    def _record_warning(self, recorded: dict[str, Any]) -> None:
+        self._item.ihook.pytest_warning_recorded.call_historic(kwargs=recorded)
+
+    def _finish_results(self) -> None:
+        self._done = True
 
     def _take_late_results(self) -> None:
         # After the last phase: warnings, and the end.
         while (frame := self._results.take()) is not None:
-            if frame[0] in (frames.WARNING, frames.STOP, frames.DONE):
-                self._handle(frame, "")
+            self._handle(frame, "nothing")
 
     def _time_out(self) -> None:
         self._deadline = None
         read_stacks(self._template, self._pid)
         seconds = self._request.timeout
         self._problem = f"timeout: the test ran for more than {seconds:g} s and was killed"
-        if not self._holder:
-            self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
+        self._timed_out = True
 
-    def finish(self) -> None:
-        """See to it that the container is gone; called after the last phase, whatever happened."""
-        if self._holder and self._ended is None:
-            self._template.kill_holder(self._holder)
+    def finish(self) -> str:
+        """See to it that the container is gone; called after the last phase, whatever happened.
+
+        A test that has reported everything gets some time to end by itself (coverage writes its data then);
+        after that its container is killed, and after that the template, if it does not notice. Returns
+        what was wrong with the end, or an empty string.
+        """
+        known = bool(self._problem)
+        if known:
+            self._kill_container()
         try:
-            while not self._template.finished and not self._has_ended():
-                self._take_from_template()
-                self._take_late_results()
-                if not self._has_ended():
-                    self._template.wait(self._results, None)
-        except (TemplateLost, ChannelError, MalformedData):
+            for kill in (self._kill_container, self._template.kill):
+                if self._ends_within(_GRACE):
+                    break
+                kill()
+        except (TemplateLost, ChannelError, MalformedData) as error:
+            self._problem = self._problem or str(error)
             self._template.kill()
         finally:
             self._socket.close()
+        if not known and not self._done and not self._problem:
+            self._problem = self._explain_end()
+        return "" if known else self._problem
+
+    def _kill_container(self) -> None:
+        if self._holder:
+            self._template.kill_holder(self._holder)
+
+    def _ends_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self._template.finished:
+            if time.monotonic() > deadline:
+                return False
+            self._take_from_template()
+            self._take_late_results()
+            if self._has_ended():
+                break
+            try:
+                self._template.wait(self._results, deadline)
+            except TimeoutError:
+                return False
+        return True
 
 
 def chain_of(item: pytest.Item | None) -> list[list[str]]:
@@ -247,14 +305,7 @@ def chain_of(item: pytest.Item | None) -> list[list[str]]:
     return [] if item is None else [[type(n).__name__, n.nodeid] for n in item.listchain()]
 
 
-def _warning_class(module: str, name: str) -> type[Warning]:
-    found: object = sys.modules.get(module)
-    for part in str(name).split("."):
-        found = getattr(found, "__dict__", {}).get(part)
-    return found if isinstance(found, type) and issubclass(found, Warning) else UserWarning
-
-
-def _stop(data: dict[str, Any]) -> None:
-    if data["kind"] == "KeyboardInterrupt":
-        raise KeyboardInterrupt(data["text"])
-    pytest.exit(str(data["text"]), returncode=data["returncode"])
+def _failures_left(session: pytest.Session) -> int:
+    """Return how many more failures end the session; 0 for no such number."""
+    maxfail: int = session.config.getoption("maxfail")
+    return max(1, maxfail - session.testsfailed) if maxfail else 0

@@ -18,12 +18,12 @@ import cloudpickle
 import pytest
 
 from .. import __file__ as _package_file
-from ..pytest_private import base_temp, global_captures
+from ..pytest_private import base_temp, global_captures, terminal_markup, worker_input
 from ..rootfs.sandbox import Prepared, Sandbox, prepare
 from ..runtime.channel import KILL_HOLDER, SIGNAL, TEMPLATE_ENDED, Channel
 from ..runtime.channel import READY as FACTORY_READY
 from ..runtime.errors import ChannelError, NsisolateError, SetupError
-from ..runtime.factory.holder import inner_flags
+from ..runtime.factory.holder import inner_flags, outer_flags
 from ..runtime.outcome import Exited, Signalled, of_wait_status
 from ..runtime.spec_writer import to_config
 from ..wire import frames
@@ -40,8 +40,8 @@ _TEMPLATE = (
 )
 
 
-#: Options that argparse fills from positional arguments; those are given as such.
-_POSITIONAL = ("file_or_dir",)
+#: Seconds that a sandbox's processes have to end when they are told to.
+_END_WITHIN = 5.0
 
 
 class TemplateLost(NsisolateError):
@@ -51,18 +51,33 @@ class TemplateLost(NsisolateError):
 class Template:
     """A running template and the files that its tests' output goes to."""
 
-    def __init__(self, config: pytest.Config, sandbox: Sandbox, paths: list[str]) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        sandbox: Sandbox,
+        paths: list[str],
+        env: dict[str, str],
+    ) -> None:
         self._config = config
         self._paths = paths
+        self._env = env
         self.sandbox = sandbox
         self.out, self.err, self.stacks, self._log = (_shared_file() for _ in range(4))
         self.finished = False
+        self._killed = False
+        self._base_temp = base_temp(config)
+        if self._base_temp is not None:
+            sandbox = sandbox.replace(shared=(*sandbox.shared, self._base_temp))
         cwd = os.getcwd()
         prepared = prepare(sandbox, cwd=cwd)
         # A root of the user's own need not hold an interpreter; the template lives in an ordinary one.
         ordinary = prepare(sandbox.replace(rootfs=""), cwd=cwd) if sandbox.rootfs else None
         self._spawn(prepared, ordinary, cwd)
-        self._start(prepared)
+        try:
+            self._start(prepared)
+        except BaseException:
+            self.kill()
+            raise
 
     def _spawn(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> None:
         host, factory = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -100,33 +115,25 @@ class Template:
             "host_pid": os.getpid(),
             "template": {
                 "args": [sys.executable, *flags, "-c", boot, "{host}", "{factory}"],
-                "env": list(os.environ.items()),
+                "env": list((os.environ | self._env).items()),
                 "cwd": cwd,
                 **(_as_json(ordinary) if ordinary is not None else {}),
             },
         }
 
     def _start(self, prepared: Prepared) -> None:
-        try:
-            self.factory.receive(FACTORY_READY)
-        except NsisolateError:
-            self.kill()
-            raise
+        self.factory.receive(FACTORY_READY)
         plan = prepared.plan
         assert plan.process is not None
         assert plan.process.capabilities is not None
-        option = {
-            name: value
-            for name, value in vars(self._config.option).items()
-            if name not in _POSITIONAL and _can_be_pickled(value)
-        }
         start = {
-            "option": option,
-            "args": list(self._config.args),
+            "args": list(self._config.invocation_params.args),
+            "workerinput": worker_input(self._config),
             "paths": self._paths,
-            "basetemp": base_temp(self._config),
+            "markup": terminal_markup(self._config),
+            "basetemp": self._base_temp,
             "environ": dict(os.environ),
-            "namespaces": inner_flags(plan),
+            "namespaces": (outer_flags(plan), inner_flags(plan)),
             "process": {
                 "uid": plan.process.user.uid,
                 "gid": plan.process.user.gid,
@@ -234,21 +241,38 @@ class Template:
 
     def kill(self) -> None:
         """End every process of this sandbox, now, and forget it."""
-        self.finished = True
+        if self._killed:
+            return
+        self.finished = self._killed = True
+        # Shut down, not only closed: children that were forked from this process have copies.
+        self.factory.shut_down()
         self.factory.close()
         self.socket.close()
+        self._reap_launcher()
+        for file in (self.out, self.err, self.stacks, self._log):
+            file.close()
+
+    def _reap_launcher(self) -> None:
+        """Wait until the launcher ends, as it does after the factory; not for ever."""
         try:
-            # The factory ends at the end of our socket, the launcher when all of them have.
+            pidfd = os.pidfd_open(self._launcher)
+        except ProcessLookupError:
+            return  # somebody else has reaped it
+        try:
+            if not select.select([pidfd], [], [], _END_WITHIN)[0]:
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             os.waitpid(self._launcher, 0)
         except ChildProcessError:
             pass
-        for file in (self.out, self.err, self.stacks, self._log):
-            file.close()
+        finally:
+            os.close(pidfd)
 
     def forget_output(self) -> None:
         """Empty the output files before a test."""
         for file in (self.out, self.err, self.stacks):
             os.ftruncate(file.fileno(), 0)
+            # A test may have changed how it is written to, for everybody (asyncio does, for pipes).
+            fcntl.fcntl(file, fcntl.F_SETFL, os.O_RDWR | os.O_APPEND)
 
 
 def _as_json(prepared: Prepared) -> dict[str, Any]:
@@ -287,11 +311,3 @@ def describe(outcome: Exited | Signalled) -> str:
     except ValueError:
         name = f"signal {outcome.signal}"
     return f"was killed by {name}" + (" (core dumped)" if outcome.dumped_core else "")
-
-
-def _can_be_pickled(value: object) -> bool:
-    try:
-        cloudpickle.dumps(value)
-    except Exception:
-        return False
-    return True

@@ -91,3 +91,19 @@ def _shows(around: Mount) -> bool:
 def existing(paths: Iterable[str]) -> list[str]:
     """Return those of *paths* that exist, as real paths, each once."""
     return list(dict.fromkeys(os.path.realpath(path) for path in paths if os.path.exists(path)))
+
+
+def mounts_below(path: str) -> list[str]:
+    """Return the host's mount points below *path*.
+
+    A user namespace may not take a directory apart from the mounts in it, so there can be no overlay of it.
+    """
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        points = [_unescape_octal(line.split()[4]) for line in file]
+    return [point for point in points if point != path and lies_below(point, path)]
+
+
+def _unescape_octal(text: str) -> str:
+    for escaped, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(escaped, character)
+    return text

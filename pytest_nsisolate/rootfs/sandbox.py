@@ -6,7 +6,6 @@ import os
 import tempfile
 
 from ..runtime import capabilities
-from ..runtime.errors import SpecError
 from ..runtime.plan import (
     DEFAULT_MASKED_PATHS,
     DEFAULT_READONLY_PATHS,
@@ -24,14 +23,26 @@ from ..runtime.skeleton import Entry
 from ..runtime.syscalls import capget
 from .etc import Identity, etc_entries, etc_mounts, identity_of_caller, identity_of_root
 from .interpreter import interpreter_paths
-from .layout import Layout, copy_on_write, in_order, read_only, writable
+from .layout import Layout, copy_on_write, in_order, mounts_below, read_only, writable
 from .system import private_mounts, system_entries, system_mounts
 
 #: Where the factory of :mod:`..runtime.factory` would put a plan's overlays if it did not choose itself.
 SCRATCH = "/.nsisolate/scratch"
 
 #: Directories that the sandbox has of its own; a project cannot be one of them or around them.
-_OWN = ("/", "/bin", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/usr", "/var")
+OWN_DIRECTORIES = (
+    "/",
+    "/bin",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/usr",
+    "/var",
+)
 
 
 #: What a rootfs= directory has itself; of the host's, only what the interpreter imports from is added.
@@ -90,6 +101,7 @@ def prepare(sandbox: Sandbox, *, cwd: str, scratch: str = SCRATCH) -> Prepared:
             user=User(
                 uid=identity.uid,
                 gid=identity.gid,
+                umask=_umask(),
                 additional_gids=_additional_gids(sandbox),
             ),
             capabilities=Capabilities(
@@ -110,7 +122,7 @@ def _layout(sandbox: Sandbox, identity: Identity, scratch: str) -> Layout:
     mounts = [*base, *private]
     mounts += _import_mounts(mounts, {mount.destination for mount in private}, sandbox, scratch)
     for number, path in enumerate(project_directories(sandbox.project)):
-        if sandbox.overlay:
+        if sandbox.overlay and not mounts_below(path):
             mounts.append(copy_on_write(path, f"{scratch}/project{number}"))
         else:
             mounts.append(read_only(path))
@@ -155,10 +167,23 @@ def project_directories(paths: tuple[str, ...]) -> list[str]:
     """Return *paths* without those inside another, and without those that would be the sandbox's own."""
     found: list[str] = []
     for path in sorted({os.path.realpath(p) for p in paths}, key=len):
-        if path in _OWN or any(path.startswith(outer + "/") for outer in found):
+        if path in OWN_DIRECTORIES or any(path.startswith(outer + "/") for outer in found):
             continue
         found.append(path)
     return found
+
+
+def readonly_projects(sandbox: Sandbox) -> list[str]:
+    """Return, as sentences, which project directories can only be shown read-only here, and why."""
+    said = []
+    for path in project_directories(sandbox.project):
+        if not sandbox.overlay:
+            said.append(f"{path} is read-only inside: there is no overlay for user namespaces here")
+        elif mounts_below(path):
+            said.append(
+                f"{path} is read-only inside: {mounts_below(path)[0]} is a mount of its own"
+            )
+    return said
 
 
 def _effective() -> int:
@@ -191,16 +216,13 @@ def _capabilities(sandbox: Sandbox) -> tuple[str, ...]:
     )
 
 
+def _umask() -> int:
+    # Reading it by os.umask would change it for a moment, for every thread.
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1], 8) for line in file if line.startswith("Umask:"))
+
+
 def _additional_gids(sandbox: Sandbox) -> tuple[int, ...]:
     if not _may("CAP_SETGID") or sandbox.root:
         return ()
     return tuple(os.getgroups())
-
-
-def check(sandbox: Sandbox) -> None:
-    """Refuse what does not exist. Raises SpecError naming the field."""
-    for path in sandbox.writable:
-        if not os.path.exists(path):
-            raise SpecError("writable", f"{path!r} does not exist; create it before the tests run")
-    if sandbox.rootfs and not os.path.isdir(sandbox.rootfs):
-        raise SpecError("rootfs", f"{sandbox.rootfs!r} is not a directory")

@@ -6,7 +6,7 @@ import os
 
 from ..runtime.plan import Mount
 from ..runtime.skeleton import Entry
-from .layout import copied, copy_on_write, fresh, read_only
+from .layout import copied, copy_on_write, fresh, mounts_below, read_only
 
 #: What a distribution installs to, where it exists.
 _SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt", "nix", "gnu", "snap")
@@ -48,7 +48,7 @@ def system_mounts(*, scratch: str, changeable: bool) -> list[Mount]:
         path = f"/{name}"
         if not os.path.isdir(path) or os.path.islink(path):
             continue
-        if changeable and name in ("usr", "opt"):
+        if changeable and name in ("usr", "opt") and not mounts_below(path):
             mounts.append(copy_on_write(path, f"{scratch}/{name}"))
         else:
             mounts.append(read_only(path))

@@ -127,6 +127,13 @@ class Channel:
         """Return the fd, for polling."""
         return self._socket.fileno()
 
+    def shut_down(self) -> None:
+        """End the conversation for all who have a copy of this end."""
+        try:
+            self._socket.shutdown(_socket.SHUT_RDWR)
+        except OSError:
+            pass  # the other side was faster
+
     def close(self) -> None:
         """Close this end."""
         self._socket.close()

@@ -78,7 +78,7 @@ def create_devices(plan: Plan, root_fd: int) -> None:
             call = error.call if isinstance(error, KernelCallError) else str(error)
             raise SetupError("devices", f"{device.path}: {call}", error.errno or 0) from error
     for path, target in DEFAULT_LINKS:
-        _link(path, target, root_fd)
+        _link(path, target, plan, root_fd)
 
 
 def _create(device: Device, root_fd: int) -> None:
@@ -139,14 +139,14 @@ def _bind_from_host(device: Device, root_fd: int) -> None:
         os.close(host_fd)
 
 
-def _link(path: str, target: str, root_fd: int) -> None:
+def _link(path: str, target: str, plan: Plan, root_fd: int) -> None:
     directory, _, name = path.rpartition("/")
     try:
         parent_fd = open_path(root_fd, directory)
     except KernelCallError:
         return
     try:
-        if name == "ptmx" and not _has_ptmx(parent_fd):
+        if name == "ptmx" and not _has_ptmx(plan, parent_fd):
             return
         os.symlink(target, name, dir_fd=parent_fd)
     except FileExistsError:
@@ -157,5 +157,7 @@ def _link(path: str, target: str, root_fd: int) -> None:
         os.close(parent_fd)
 
 
-def _has_ptmx(dev_fd: int) -> bool:
-    return os.access("pts/ptmx", os.F_OK, dir_fd=dev_fd)
+def _has_ptmx(plan: Plan, dev_fd: int) -> bool:
+    # Where trees are copied, what the plan mounts there comes later.
+    planned = any(mount.destination == "/dev/pts" for mount in plan.mounts)
+    return planned or os.access("pts/ptmx", os.F_OK, dir_fd=dev_fd)

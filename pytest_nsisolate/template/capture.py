@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import pytest
@@ -29,15 +30,26 @@ class Streams:
 
     def put_away(self) -> None:
         """Send what is not captured to the log."""
-        for places in self._places.values():
+        _flush()
+        for stream, places in self._places.items():
             for fd in places:
-                os.dup2(self._log, fd)
+                os.dup2(self._log, fd, inheritable=fd == stream)
 
     def put_back(self) -> None:
         """Send what is not captured to where the user sees it."""
+        _flush()
         for stream, places in self._places.items():
             for fd in places:
-                os.dup2(self._real[stream], fd)
+                os.dup2(self._real[stream], fd, inheritable=fd == stream)
+
+    def forget_log(self) -> None:
+        """In a clone: close the log."""
+        os.close(self._log)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
 
 
 class SharedCapture:
@@ -74,6 +86,12 @@ class SharedCapture:
         for capture, _file, own in self._captures:
             exchange_capture_file(capture, own)
         self._streams.put_away()
+
+    def leave_to_clone(self) -> None:
+        """In a clone: let go of the template's own files."""
+        for _capture, _file, own in self._captures:
+            os.close(own)
+        self._streams.forget_log()
 
     def stop(self) -> tuple[str, str]:
         """Return what was captured since :meth:`start`."""

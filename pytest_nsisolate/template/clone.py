@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import select
 import socket
+import sys as sys_module
 import warnings
 from typing import Any
 
@@ -38,7 +40,7 @@ class Cloner:
         self._host = link.host
         self._stacks = stacks
         self._process = _process(start["process"])
-        self._flags = start["namespaces"]
+        self._outer, self._inner = start["namespaces"]
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._host_environment: dict[str, str] = dict(start["environ"])
         self._holder = ""
@@ -67,6 +69,9 @@ class Cloner:
             raise CloneFailed(f"the sandbox could not be made: {error}") from error
         assert pidfd is not None, "HOLDER brings a pidfd"
         sys.setns(pidfd, sys.CLONE_NEWPID)
+        # What is in a buffer would be printed twice.
+        for stream in (sys_module.stdout, sys_module.stderr):
+            stream.flush()
         with warnings.catch_warnings():
             # Threads of session fixtures stay behind; that is what "cloned" means.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -83,13 +88,16 @@ class Cloner:
         raise Cloned("cloned")
 
     def _enter(self, pidfd: int, order: dict[str, Any]) -> None:
-        sys.setns(pidfd, self._flags)
+        if self._outer:
+            sys.setns(pidfd, self._outer)
+        sys.setns(pidfd, self._inner)
         os.close(pidfd)
         os.close(self._own_pid_namespace)
         # Nothing that leads to the template, the factory or the host may stay open in a test.
         self._factory.close()
         self._host.close()
         os.setsid()
+        sys.join_session_keyring()
         privileges.become(self._process)
         os.chdir(order["cwd"])
         os.environ.update(order["env"])
@@ -99,8 +107,28 @@ class Cloner:
         """Wait for the clone's end, let the container be removed, and return how it ended."""
         _pid, status = os.waitpid(self._pid, 0)
         self._factory.send(END_HOLDER, self._holder)
+        while not select.select([self._factory], [], [], _STRAYS_AFTER)[0]:
+            _reap_strays()
         self._factory.receive(HOLDER_ENDED)
         return {"status": status}
+
+
+#: Seconds after which a container that does not end is looked at.
+_STRAYS_AFTER = 0.2
+
+
+def _reap_strays() -> None:
+    """Reap children that a test made ours (CLONE_PARENT): as zombies they keep its container alive.
+
+    Our own children are in our own pid namespace, and are their makers' to reap.
+    """
+    with open("/proc/thread-self/children") as file:
+        children = file.read().split()
+    for pid in children:
+        with open(f"/proc/{pid}/status") as file:
+            levels = next((line.split()[1:] for line in file if line.startswith("NSpid:")), [])
+        if len(levels) > 1:
+            os.waitpid(int(pid), 0)
 
 
 def _process(data: dict[str, Any]) -> Process:

@@ -8,7 +8,7 @@ import cloudpickle
 import pytest
 
 from ..pytest_private import fixture_info
-from ..wire.functions import fingerprint
+from ..wire.functions import fingerprint, ship_parameters
 
 
 class Collection:
@@ -19,6 +19,7 @@ class Collection:
         self._items: dict[str, pytest.Item] = {}
         self._paths: set[str] = set()
         self._collectors: dict[tuple[str, str], pytest.Collector] = {}
+        self._problems: list[str] = []
 
     def collect(self, paths: list[str]) -> None:
         """Collect the files *paths*, in this order, unless they have been collected."""
@@ -28,11 +29,17 @@ class Collection:
             return
         try:
             items = self._session.perform_collect(new, genitems=True)
-        except pytest.UsageError:
+        except pytest.UsageError as error:
+            self._problems += [str(arg) for arg in error.args]
             items = []
         for item in items:
             self._reuse_collectors(item)
             self._items.setdefault(item.nodeid, item)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember what could not be collected."""
+        if report.failed:
+            self._problems.append(report.longreprtext)
 
     def find(self, order: dict[str, Any]) -> pytest.Item | str:
         """Return the item that *order* names, or a sentence that says why there is none.
@@ -44,12 +51,10 @@ class Collection:
         self.collect([order["path"]])
         own = self._items.get(nodeid)
         if own is not None and order["fingerprint"] in (None, _fingerprint_of(own)):
+            _give_parameters(own, order["parameters"])
             return own
         if order["function"] is None:
-            return (
-                f"the sandbox collected no item {nodeid!r}, and it cannot be shipped: "
-                f"{order['function_problem']}"
-            )
+            return self._missing(nodeid, f"and it cannot be shipped: {order['function_problem']}")
         made = self._from_shipped(order)
         if isinstance(made, pytest.Item):
             self._items[nodeid] = made
@@ -71,8 +76,10 @@ class Collection:
     def _from_shipped(self, order: dict[str, Any]) -> pytest.Item | str:
         parent = self._parent_of(order)
         if parent is None:
-            return f"the sandbox collected no parent for the item {order['nodeid']!r}"
-        function, callspec = cloudpickle.loads(order["function"])
+            return self._missing(order["nodeid"], "nor anything that it could be part of")
+        function = cloudpickle.loads(order["function"])
+        parameters = order["parameters"]
+        callspec = None if parameters is None else cloudpickle.loads(parameters)
         made: dict[str, Any] = {"callspec": callspec, "originalname": order["originalname"]}
         if isinstance(parent, pytest.Class):
             setattr(parent.obj, order["originalname"], function)
@@ -83,6 +90,10 @@ class Collection:
             # What pytest worked out for the parameters of the same function under other ids.
             made["fixtureinfo"] = fixture_info(sibling)
         return pytest.Function.from_parent(parent, name=order["name"], **made)
+
+    def _missing(self, nodeid: str, reason: str) -> str:
+        problems = "".join(f"\n{problem}" for problem in self._problems)
+        return f"the sandbox collected no item {nodeid!r}, {reason}{problems}"
 
     def _sibling_of(self, order: dict[str, Any]) -> Any:
         for item in self._items.values():
@@ -101,6 +112,16 @@ class Collection:
             if list(key) == list(wanted):
                 return collector
         return None
+
+
+def _give_parameters(item: Any, shipped: bytes | None) -> None:
+    """Give *item* the host's parameters, where they are not the same.
+
+    They can differ under the same id, by the order of a set, say. Where they do not, the item keeps its own,
+    which are the very objects that the test's module knows.
+    """
+    if shipped is not None and ship_parameters(item) != shipped:
+        item.callspec = cloudpickle.loads(shipped)
 
 
 def _fingerprint_of(item: pytest.Item) -> str | None:

@@ -25,7 +25,7 @@ def main() -> NoReturn:
     sys.argv[:] = [sys.argv[0]]
     code = 1
     try:
-        reader = frames.FrameReader(host)
+        reader = frames.FrameReader(host, fds=True)
         _kind, payload = reader.receive()
         out, err, stacks, log = reader.take_fds()
         streams = Streams(log)
@@ -42,17 +42,20 @@ def main() -> NoReturn:
 
 
 def _serve(start: dict[str, Any], link: Link, files: Files, streams: Streams) -> None:
-    from ..pytest_private import make_config
+    from ..pytest_private import make_config, make_worker
     from .session import TemplatePlugin
 
-    _disable_in_template(start["option"])
-    config = make_config(start["option"], start["args"])
+    config = make_config(start["args"])
+    make_worker(config, start["workerinput"])
+    for name, value in _NEUTRAL.items():
+        if hasattr(config.option, name):
+            setattr(config.option, name, value)
     plugin = TemplatePlugin(config, start, link, files, streams)
     config.pluginmanager.register(plugin, "nsisolate-template")
     config.hook.pytest_cmdline_main(config=config)
 
 
-#: Options of the host that would make the template select, report, or isolate by itself.
+#: Options that would make the template select, report, distribute or isolate by itself, and what it has.
 _NEUTRAL = {
     "nsisolate": "off",
     "nsisolate_all": False,
@@ -87,13 +90,6 @@ _NEUTRAL = {
     "rsyncdir": [],
     "basetemp": None,
 }
-
-
-def _disable_in_template(option: dict[str, Any]) -> None:
-    for name, value in _NEUTRAL.items():
-        if name in option:
-            option[name] = value
-    option["plugins"] = [*option.get("plugins", []), "no:terminal", "no:nsisolate"]
 
 
 def _report(error: BaseException, host: socket.socket) -> None:

@@ -13,7 +13,9 @@ import pytest
 
 from ..pytest_private import (
     TEST_OUTCOME,
+    arm_faulthandler,
     counted_as_set_up,
+    disarm_faulthandler,
     fixture_definition,
     fixture_value,
     install_fixture_value,
@@ -59,6 +61,8 @@ class ItemRunner:
         self._state.teardown_exact = lambda _nextitem: None
         try:
             _inner_protocol(self._item)(item=self._item, nextitem=None)
+            if not self._cloner.is_clone:
+                self._reporter.done()
         except Cloned:
             # We are the template: the clone is at work, or has even ended.
             return self._cloner.attend()
@@ -95,11 +99,16 @@ class ItemRunner:
         except TEST_OUTCOME:
             pass
         try:
+            disarm_faulthandler()
             self._cloner.clone(self._order, self._results)
         except Cloned:
             self._capture.detach()
             raise
         # From here on we are the clone.
+        self._capture.leave_to_clone()
+        arm_faulthandler(item.config)
+        os.register_at_fork(after_in_child=self._reporter.disown)
+        item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
         del self._state.setup
         boundary = ScopeBoundary(self._state, item)
         self._state.teardown_exact = boundary.tear_down

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import socket
 import warnings
 from typing import Any
@@ -27,15 +28,24 @@ class Reporter:
         """Send reports to *results* from here on, or to nobody."""
         self._results = results
 
+    def disown(self) -> None:
+        """Report nothing any more: this is a fork of the test, and not the test."""
+        if self._results is not None:
+            self._results.close()
+            self._results = None
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Any:
         """Remember the phase's exception."""
         self._excinfo = None if call.excinfo is None else to_data(call.excinfo.value)
         return (yield)
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Send a phase's report, or one that was logged during a phase (a subtest's)."""
+        """Send a phase's report, or one that was logged during a phase (a subtest's).
+
+        First, because what other plugins change in it while they log it, they change on the host as well.
+        """
         if self._results is None:
             return
         is_phase = type(report) is pytest.TestReport
@@ -71,6 +81,7 @@ class Reporter:
             "name": category.__qualname__,
             "filename": warning_message.filename,
             "lineno": warning_message.lineno,
+            "line": linecache.getline(warning_message.filename, warning_message.lineno).strip(),
             "when": when,
             "nodeid": nodeid,
             "location": location,
@@ -79,7 +90,8 @@ class Reporter:
 
     def stop(self, error: BaseException) -> None:
         """Send that the whole session is to stop."""
-        assert self._results is not None
+        if self._results is None:
+            return
         data = {
             "kind": type(error).__name__,
             "text": str(error),
@@ -89,8 +101,8 @@ class Reporter:
 
     def done(self) -> None:
         """Send that everything was sent."""
-        assert self._results is not None
-        frames.send(self._results, frames.DONE)
+        if self._results is not None:
+            frames.send(self._results, frames.DONE)
 
 
 def _limited(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from ..pytest_private import share_base_temp
+from ..pytest_private import share_base_temp, silence_terminal
 from ..wire import frames
 from ..wire.data import dump
 from .capture import SharedCapture, Streams
@@ -44,7 +44,8 @@ class TemplatePlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Share the host's temporary directory, and report what tests report."""
+        """Share the host's temporary directory, report what tests report, and print nothing."""
+        silence_terminal(config, markup=self._start["markup"])
         share_base_temp(config, self._start["basetemp"])
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
 
@@ -55,6 +56,7 @@ class TemplatePlugin:
         All of them, and before anything is run, because that is when pytest imports them.
         """
         self._collection = Collection(session)
+        session.config.pluginmanager.register(self._collection, "nsisolate-collection")
         self._collection.collect(self._start["paths"])
         return True
 

@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 _TAG = "__nsisolate__"
+_INT_BITS = 4096
 
 
 class MalformedData(ValueError):
@@ -25,15 +26,18 @@ def dump(value: object) -> bytes:
 def load(raw: bytes) -> Any:
     """Return what was dumped. Raises MalformedData."""
     try:
-        return _from_json(json.loads(raw))
+        return json.loads(raw, object_hook=_untag)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise MalformedData(f"not a message: {error}") from None
 
 
 def _to_json(value: object) -> object:
     kind = type(value)
-    if value is None or kind in (bool, int, float, str):
+    if value is None or kind in (bool, float, str):
         return value
+    if kind is int:
+        # Longer ones cannot be written in decimal (sys.set_int_max_str_digits).
+        return value if value.bit_length() < _INT_BITS else f"<int of {value.bit_length()} bits>"  # type: ignore[attr-defined]
     if kind is list:
         return [_to_json(item) for item in value]  # type: ignore[attr-defined]
     if kind is dict and all(type(key) is str for key in value):  # type: ignore[attr-defined]
@@ -53,7 +57,7 @@ def _tagged(value: object) -> object:
         return [_to_json(item) for item in value]
     for plain in (bool, int, float, str):
         if isinstance(value, plain):
-            return plain(value)
+            return _to_json(plain(value))
     return _describe(value)
 
 
@@ -64,18 +68,14 @@ def _describe(value: object) -> str:
         return f"<{type(value).__name__} whose str() raises {type(error).__name__}>"
 
 
-def _from_json(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_from_json(item) for item in value]
-    if not isinstance(value, dict):
-        return value
+def _untag(value: dict[str, Any]) -> Any:
     tag = value.get(_TAG)
     if tag is None:
-        return {key: _from_json(item) for key, item in value.items()}
+        return value
     if tag == "tuple":
-        return tuple(_from_json(item) for item in value["items"])
+        return tuple(value["items"])
     if tag == "bytes":
         return base64.b64decode(value["text"], validate=True)
     if tag == "dict":
-        return {_from_json(key): _from_json(item) for key, item in value["items"]}
+        return dict(value["items"])
     raise MalformedData(f"an unknown tag {tag!r}")

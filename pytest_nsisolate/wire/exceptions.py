@@ -13,17 +13,31 @@ from typing import Any
 
 import tblib
 
+from ..pytest_private import OUTCOME_EXCEPTIONS
 from .data import MalformedData
 
+#: How many exceptions in a row, and frames of each, are kept: enough to be read, and to be written as
+#: nested data.
 _DEPTH = 50
+_FRAMES = 100
+
+
+#: Groups, which are made by a constructor that runs nothing of the user's.
+_GROUPS = (("builtins", "BaseExceptionGroup"), ("builtins", "ExceptionGroup"))
 
 
 class RemoteException(Exception):
     """Stands in for an exception whose class the host does not have, or could not rebuild."""
 
 
-def to_data(error: BaseException, depth: int = 0) -> dict[str, object]:
+def to_data(error: BaseException) -> dict[str, object]:
     """Return *error*, with its notes, cause, context and group members, as plain data."""
+    return _describe(error, 0, set())
+
+
+def _describe(error: BaseException, depth: int, seen: set[int]) -> dict[str, object]:
+    # Each once: a cause is a context as well, and a long chain would double with each link.
+    seen.add(id(error))
     cls = type(error)
     data: dict[str, object] = {
         "module": cls.__module__,
@@ -36,10 +50,10 @@ def to_data(error: BaseException, depth: int = 0) -> dict[str, object]:
     }
     if depth < _DEPTH:
         for key, other in (("cause", error.__cause__), ("context", error.__context__)):
-            if other is not None:
-                data[key] = to_data(other, depth + 1)
+            if other is not None and id(other) not in seen:
+                data[key] = _describe(other, depth + 1, seen)
         if isinstance(error, BaseExceptionGroup):
-            data["members"] = [to_data(member, depth + 1) for member in error.exceptions]
+            data["members"] = [_describe(e, depth + 1, seen) for e in error.exceptions]
             data["message"] = error.message
     return data
 
@@ -53,6 +67,8 @@ def _text(error: BaseException) -> str:
 
 def _plain_args(error: BaseException) -> list[object] | None:
     plain = (type(None), bool, int, float, str, bytes)
+    if isinstance(error, OUTCOME_EXCEPTIONS):
+        return [error.msg]
     if all(type(arg) in plain for arg in error.args):
         return list(error.args)
     return None
@@ -61,7 +77,11 @@ def _plain_args(error: BaseException) -> list[object] | None:
 def _traceback(error: BaseException) -> dict[str, Any] | None:
     if error.__traceback__ is None:
         return None
-    result: dict[str, Any] = tblib.Traceback(error.__traceback__).to_dict()
+    last = first = tblib.Traceback(error.__traceback__)
+    for _ in range(_FRAMES):
+        last = last.tb_next or last
+    last.tb_next = None
+    result: dict[str, Any] = first.to_dict()
     return result
 
 
@@ -75,15 +95,17 @@ def from_data(data: Any) -> BaseException:
 
 def _rebuild(data: dict[str, Any]) -> BaseException:
     error = _instance(data)
-    for note in data["notes"]:
-        error.add_note(str(note))
+    # Past the class's own __setattr__, which is the user's code.
+    if data["notes"]:
+        object.__setattr__(error, "__notes__", [str(note) for note in data["notes"]])
     if data.get("traceback"):
-        error.__traceback__ = tblib.Traceback.from_dict(data["traceback"]).as_traceback()
+        rebuilt = tblib.Traceback.from_dict(data["traceback"]).as_traceback()
+        object.__setattr__(error, "__traceback__", rebuilt)
     if data.get("cause"):
-        error.__cause__ = _rebuild(data["cause"])
+        object.__setattr__(error, "__cause__", _rebuild(data["cause"]))
     if data.get("context"):
-        error.__context__ = _rebuild(data["context"])
-    error.__suppress_context__ = bool(data["suppress"])
+        object.__setattr__(error, "__context__", _rebuild(data["context"]))
+    object.__setattr__(error, "__suppress_context__", bool(data["suppress"]))
     return error
 
 
@@ -91,15 +113,18 @@ def _instance(data: dict[str, Any]) -> BaseException:
     cls = _find_class(str(data["module"]), str(data["name"]))
     if "members" in data:
         members = [_rebuild(member) for member in data["members"]]
-        if cls in (BaseExceptionGroup, ExceptionGroup) and members:
+        if (data["module"], data["name"]) in _GROUPS and members:
             return BaseExceptionGroup(str(data["message"]), members)
         return RemoteException(str(data["text"]))
     args = data["args"]
     if cls is None or args is None:
         return RemoteException(str(data["text"]))
+    if issubclass(cls, OUTCOME_EXCEPTIONS):
+        # pytest's own: what pytest.skip() and its kin raise, with a message and little else.
+        return cls(None if args[0] is None else str(args[0]))
     # __new__ of a built-in exception stores the arguments and runs nothing of the user's.
     error = BaseException.__new__(cls)
-    error.args = tuple(args)
+    object.__setattr__(error, "args", tuple(args))
     return error
 
 

@@ -35,7 +35,6 @@ SETTING_UP = 18
 CLONED = 19
 ENDED = 20
 TORN_DOWN = 21
-FINISHED = 22
 # test to host: data
 REPORT = 32
 LOG_REPORT = 33
@@ -65,10 +64,15 @@ def send(sock: socket.socket, kind: int, payload: bytes = b"", fds: tuple[int, .
 
 
 class FrameReader:
-    """Reads frames from a stream socket. ``take`` never blocks; ``fill`` reads what is there."""
+    """Reads frames from a stream socket. ``take`` never blocks; ``fill`` reads what is there.
 
-    def __init__(self, sock: socket.socket) -> None:
+    Messages over *limit* bytes are refused; descriptors are received with *fds* only.
+    """
+
+    def __init__(self, sock: socket.socket, *, limit: int = LIMIT, fds: bool = False) -> None:
         self._socket = sock
+        self._limit = limit
+        self._takes_fds = fds
         self._buffer = bytearray()
         self._fds: list[int] = []
         self.at_end = False
@@ -79,7 +83,8 @@ class FrameReader:
 
     def fill(self) -> None:
         """Read once; sets *at_end* at the end of the stream."""
-        space = socket.CMSG_SPACE(_MAX_FDS * array.array("i").itemsize)
+        # Descriptors that nobody asked for are dropped by the kernel: there is no room for them.
+        space = socket.CMSG_SPACE(_MAX_FDS * array.array("i").itemsize) if self._takes_fds else 0
         try:
             data, ancillary, _flags, _address = self._socket.recvmsg(
                 _CHUNK, space, socket.MSG_CMSG_CLOEXEC
@@ -100,8 +105,8 @@ class FrameReader:
         if len(self._buffer) < _HEADER:
             return None
         length = int.from_bytes(self._buffer[1:_HEADER], "big")
-        if length > LIMIT:
-            raise ChannelError(f"a message of {length} bytes is over the limit of {LIMIT}")
+        if length > self._limit:
+            raise ChannelError(f"a message of {length} bytes is over the limit of {self._limit}")
         if len(self._buffer) < _HEADER + length:
             return None
         kind = self._buffer[0]

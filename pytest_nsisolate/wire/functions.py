@@ -43,12 +43,23 @@ def _describe(value: object) -> object:
 
 
 def ship(item: pytest.Item) -> tuple[bytes | None, str]:
-    """Return the item's function and parameters, pickled, or None and the reason why not."""
+    """Return the item's function, pickled, or None and the reason why not."""
     function = getattr(item, "obj", None)
-    callspec: Any = getattr(item, "callspec", None)
     if not isinstance(item, pytest.Function):
         return None, f"a {type(item).__name__} is not a function"
     try:
-        return cloudpickle.dumps((getattr(function, "__func__", function), callspec)), ""
+        return cloudpickle.dumps(getattr(function, "__func__", function)), ""
     except Exception as error:
         return None, f"{type(error).__name__}: {error}"
+
+
+def ship_parameters(item: pytest.Item) -> bytes | None:
+    """Return the item's parameters, pickled; None where there are none, or none that can be."""
+    callspec: Any = getattr(item, "callspec", None)
+    if callspec is None:
+        return None
+    try:
+        pickled: bytes = cloudpickle.dumps(callspec)
+    except Exception:
+        return None
+    return pickled

@@ -7,5 +7,8 @@ import signal
 #: How much of one captured section a report carries, in characters.
 SECTION_LIMIT = 8 * 1024 * 1024
 
+#: The longest message of a test, in bytes: a report with full sections of output.
+RESULT_LIMIT = 96 * 1024 * 1024
+
 #: The signal at which a process in a sandbox writes every thread's stack to the stacks file.
 STACKS_SIGNAL = int(signal.SIGRTMAX) - 1

@@ -1,6 +1,6 @@
 """Runs other projects' own suites, plainly and with --nsisolate-all, and prints each difference.
 
-    python tests/suites/compare.py [--user [UID]] [--wheel FILE] [--keep DIR] [PROJECT ...]
+    python tests/suites/compare.py [--user] [--wheel FILE] [--keep DIR] [PROJECT ...]
 
 The projects are those of PROJECTS below, from their source distributions on PyPI, unmodified. Exit code 0
 if every test had the same reports in both runs, in the same order, 1 if not. Standard library only.
@@ -95,7 +95,7 @@ class Run:
 def main() -> int:
     """Compare; return the exit code."""
     given = _arguments()
-    if given.user is not None and os.geteuid() == 0:
+    if given.user and os.geteuid() == 0:
         return _again_as(given)
     chosen = [p for p in PROJECTS if not given.projects or p.name in given.projects]
     work = Path(given.keep or tempfile.mkdtemp(prefix="nsisolate-suites-", dir="/var/tmp"))
@@ -113,14 +113,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("projects", nargs="*", metavar="PROJECT")
-    parser.add_argument(
-        "--user",
-        nargs="?",
-        type=int,
-        const=ORDINARY_UID,
-        metavar="UID",
-        help="as this user, if root",
-    )
+    parser.add_argument("--user", action="store_true", help="if root: as an ordinary user")
     parser.add_argument(
         "--wheel", type=Path, help="of pytest-nsisolate (default: build the checkout)"
     )
@@ -144,10 +137,10 @@ def _again_as(given: argparse.Namespace) -> int:
         (base / "home").mkdir()
         for path in [base, *base.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)
-        os.chown(base / "home", given.user, given.user)
+        os.chown(base / "home", ORDINARY_UID, ORDINARY_UID)
         command = [given.python, str(base / "suites/compare.py"), "--wheel", str(wheel)]
         command += ["--python", given.python, *(["--keep", str(given.keep)] if given.keep else [])]
-        identity = [f"--reuid={given.user}", f"--regid={given.user}", "--clear-groups"]
+        identity = [f"--reuid={ORDINARY_UID}", f"--regid={ORDINARY_UID}", "--clear-groups"]
         environment = os.environ | {"HOME": str(base / "home")}
         return subprocess.run(
             ["setpriv", *identity, *command, *given.projects], check=False, cwd="/", env=environment

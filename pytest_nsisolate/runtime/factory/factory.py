@@ -130,6 +130,36 @@ def outer_plan(plan: Plan) -> Plan:
     return plan.replace(process=None, mounts=(), devices=(), namespaces=around)
 
 
+class Holder(Record):
+    """A running holder; its pid may be reused once it is reaped, its pidfd means it for ever."""
+
+    pid: int
+    pidfd: int
+
+    def kill(self) -> None:
+        """Kill it, and with it every process in its container."""
+        try:
+            _signal.pidfd_send_signal(self.pidfd, _signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has ended by itself
+
+
+#: Pids of the template's namespace start here, far from those that tests see: a process of a session
+#: fixture must not be mistaken for one of the test's own.
+_FIRST_TEMPLATE_PID = 100_000
+
+
+def number_pids_apart() -> None:
+    """Let the next pids of this pid namespace be high ones: pid_namespaces(7), ns_last_pid."""
+    try:
+        with open("/proc/sys/kernel/pid_max") as file:
+            highest = int(file.read())
+        with open("/proc/sys/kernel/ns_last_pid", "w") as file:
+            file.write(str(min(_FIRST_TEMPLATE_PID, highest // 2)))
+    except OSError:
+        pass  # a kernel without it: tests are as isolated, only pids of fixtures look alike
+
+
 class Factory:
     """The factory's state and its loop."""
 
@@ -139,8 +169,10 @@ class Factory:
         self._host = Channel.from_fd(order.host_fd)
         self._host_pidfd = order.host_pidfd
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-        self._holders: dict[str, int] = {}
+        self._holders: dict[str, Holder] = {}
+        self._ending: dict[int, str] = {}
         self._made = 0
+        self._poll = select.poll()
         self._child_ended, self._wakeup = os.pipe()
         self._watch_children()
         self._template, self._template_pid = self._start_template(order)
@@ -158,6 +190,7 @@ class Factory:
 
     def _start_template(self, order: Order) -> tuple[Channel, int]:
         ours, theirs = Channel.pair()
+        number_pids_apart()
         pid = os.fork()
         if pid == 0:
             become_template(order, theirs)
@@ -171,30 +204,32 @@ class Factory:
 
     def serve(self) -> NoReturn:
         """Answer requests until the template ends or the host is gone."""
-        poll = select.poll()
         for fd in (
             self._host.fileno(),
             self._host_pidfd,
             self._template.fileno(),
             self._child_ended,
         ):
-            poll.register(fd, select.POLLIN)
+            self._poll.register(fd, select.POLLIN)
         while True:
-            for fd, _events in poll.poll():
+            # Nothing in here may block but this: whatever a container does, the host's end is noticed.
+            for fd, _events in self._poll.poll():
                 if fd == self._host_pidfd:
                     os._exit(1)
                 elif fd == self._host.fileno():
                     self._obey_host()
                 elif fd == self._child_ended:
                     self._reap()
+                elif fd in self._ending:
+                    self._holder_ended(fd)
                 elif not self._serve_template():
-                    poll.unregister(fd)
+                    self._poll.unregister(fd)
 
     def _obey_host(self) -> None:
         try:
             kind, fields, _fd = self._host.receive(KILL_HOLDER, SIGNAL)
             if kind == KILL_HOLDER and fields[0] in self._holders:
-                os.kill(self._holders[fields[0]], _signal.SIGKILL)
+                self._holders[fields[0]].kill()
             elif kind == SIGNAL:
                 os.kill(int(fields[0]), int(fields[1]))
         except ProcessLookupError:
@@ -218,15 +253,13 @@ class Factory:
 
     def _hand_out_holder(self) -> None:
         try:
-            name, pid = self._make_holder()
+            name, holder = self._make_holder()
         except NsisolateError as error:
             self._template.send_error(error)
             return
-        pidfd = os.pidfd_open(pid)
-        self._template.send(HOLDER, name, fd=pidfd)
-        os.close(pidfd)
+        self._template.send(HOLDER, name, fd=holder.pidfd)
 
-    def _make_holder(self) -> tuple[str, int]:
+    def _make_holder(self) -> tuple[str, Holder]:
         ours, theirs = Channel.pair()
         namespaces.unshare(sys.CLONE_NEWPID)
         pid = os.fork()
@@ -248,8 +281,8 @@ class Factory:
             ours.close()
         self._made += 1
         name = str(self._made)
-        self._holders[name] = pid
-        return name, pid
+        self._holders[name] = Holder(pid=pid, pidfd=os.pidfd_open(pid))
+        return name, self._holders[name]
 
     def _become_holder(self, channel: Channel) -> NoReturn:
         try:
@@ -265,15 +298,29 @@ class Factory:
             os._exit(1)
 
     def _end_holder(self, name: str) -> None:
-        pid = self._holders.pop(name, None)
-        if pid is not None:
-            try:
-                os.kill(pid, _signal.SIGKILL)
-                # Returns when the last process of the container is gone (pid_namespaces(7)).
-                os.waitpid(pid, 0)
-            except (ProcessLookupError, ChildProcessError):
-                pass
-        self._template.send(HOLDER_ENDED, name)
+        holder = self._holders.get(name)
+        if holder is None:
+            self._template.send(HOLDER_ENDED, name)
+            return
+        holder.kill()
+        # Readable when the last process of the container is gone (pid_namespaces(7)), which takes as
+        # long as the container's processes have a parent outside that does not reap them.
+        self._ending[holder.pidfd] = name
+        self._poll.register(holder.pidfd, select.POLLIN)
+
+    def _holder_ended(self, pidfd: int) -> None:
+        name = self._ending.pop(pidfd)
+        holder = self._holders.pop(name)
+        self._poll.unregister(pidfd)
+        try:
+            os.waitpid(holder.pid, 0)
+        except ChildProcessError:
+            pass  # reaped with the others
+        os.close(pidfd)
+        try:
+            self._template.send(HOLDER_ENDED, name)
+        except ChannelError:
+            pass  # the template is ending, too
 
     def _reap(self) -> None:
         try:
@@ -302,7 +349,8 @@ def become_template(order: Order, factory: Channel) -> NoReturn:
         assert order.plan.process is not None, "a template's plan has a process"
         become(order.plan.process)
         os.chdir(order.template.cwd)
-        os.umask(order.plan.process.user.umask or 0o022)
+        umask = order.plan.process.user.umask
+        os.umask(0o022 if umask is None else umask)
         for fd in (order.template_fd, factory.fileno()):
             os.set_inheritable(fd, True)
         names = {"{host}": str(order.template_fd), "{factory}": str(factory.fileno())}

@@ -26,9 +26,10 @@ _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 0x1
 
-#: What the innermost namespaces own: everything but the pid namespace, whose /proc is mounted and masked
-#: by the namespace around it.
-_INNER = ("uts", "ipc", "cgroup", "network")
+#: What the innermost user namespace owns. The pid namespace is not among it, because its /proc is mounted
+#: and masked by the namespace around it, nor the cgroup namespace: whoever owns that may mount the cgroups
+#: of the caller, writable.
+_INNER = ("uts", "ipc", "network")
 
 
 def inner_flags(plan: Plan) -> int:
@@ -40,10 +41,15 @@ def inner_flags(plan: Plan) -> int:
     return flags
 
 
+def outer_flags(plan: Plan) -> int:
+    """Return the CLONE flags of what is entered before the innermost namespaces, save pid and mount."""
+    return sys.CLONE_NEWCGROUP if plan.creates("cgroup") else 0
+
+
 def hold(tree: view.Tree, states: dict[str, State], channel: Channel) -> NoReturn:
     """Build a container around this process, say READY, and wait."""
     sys.set_process_name("nsisolate: init")
-    sys.unshare(sys.CLONE_NEWNS)
+    sys.unshare(sys.CLONE_NEWNS | outer_flags(tree.plan))
     root_fd = view.build_container_root(tree, states)
     pivot(root_fd)
     os.close(root_fd)

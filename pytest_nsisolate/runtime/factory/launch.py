@@ -27,6 +27,7 @@ def main() -> NoReturn:
     """Launch a factory; the arguments are descriptors: host, template, order."""
     host_fd, template_fd, order_fd = (int(arg) for arg in sys.argv[1:4])
     set_process_name("nsisolate: launcher")
+    _keep_open(host_fd, template_fd, order_fd)
     channel = Channel.from_fd(host_fd)
     try:
         order = read_order(order_fd, host_fd, template_fd)
@@ -46,6 +47,19 @@ def main() -> NoReturn:
             os.wait()
         except ChildProcessError:
             os._exit(0)
+
+
+def _keep_open(*fds: int) -> None:
+    """Keep standard streams and *fds* open, these for us alone.
+
+    What else pytest was started with (a lock of the shell's, say) would lead tests out of the sandbox.
+    """
+    below = 3
+    for fd in sorted(fds):
+        os.closerange(below, fd)
+        os.set_inheritable(fd, False)
+        below = fd + 1
+    os.closerange(below, 65536)
 
 
 def read_order(order_fd: int, host_fd: int, template_fd: int) -> Order:
