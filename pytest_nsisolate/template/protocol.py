@@ -110,7 +110,7 @@ class ItemRunner:
         os.register_at_fork(after_in_child=self._reporter.disown)
         item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
         del self._state.setup
-        boundary = ScopeBoundary(self._state, item)
+        boundary = ScopeBoundary(self._state)
         self._state.teardown_exact = boundary.tear_down
         set_up(self._state, item)
 
@@ -135,9 +135,8 @@ class ScopeBoundary:
     here as well: nobody else knows of them.
     """
 
-    def __init__(self, state: Any, item: pytest.Item) -> None:
+    def __init__(self, state: Any) -> None:
         self._state = state
-        self._item = item
         self._known = {node: len(entry[0]) for node, entry in state.stack.items()}
 
     def tear_down(self, _nextitem: object) -> None:
