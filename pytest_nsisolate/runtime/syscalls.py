@@ -89,8 +89,6 @@ PR_CAP_AMBIENT_RAISE = 2
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}
-_SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219}
-_KEYCTL_JOIN_SESSION_KEYRING = 1
 _SYS_OPEN_TREE = 428
 _SYS_MOVE_MOUNT = 429
 _SYS_CLOSE_RANGE = 436
@@ -330,16 +328,6 @@ def capget() -> tuple[int, int, int]:
         low.permitted | high.permitted << 32,
         low.inheritable | high.inheritable << 32,
     )
-
-
-def join_session_keyring() -> None:
-    """Join a new, empty session keyring: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING.
-
-    Where the kernel has no keyrings, or a seccomp filter hides them, there is none to share either.
-    """
-    number = _SYS_KEYCTL.get(os.uname().machine)
-    if number is not None:
-        _libc.syscall(_long(number), _int(_KEYCTL_JOIN_SESSION_KEYRING), _pointer(None))
 
 
 def close_range_on_exec(first: int) -> None:

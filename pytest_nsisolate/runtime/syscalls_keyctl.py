@@ -13,11 +13,15 @@ _SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219}
 _KEYCTL_JOIN_SESSION_KEYRING = 1
 
 
-def keyctl_join_session_keyring(name: str) -> None:
-    """Join the session keyring *name*, or create it: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING."""
+def keyctl_join_session_keyring(name: str | None) -> None:
+    """Join the session keyring *name*, or create it: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING.
+
+    With None it is a new one without a name, which nobody else can join.
+    """
     number = _SYS_KEYCTL.get(os.uname().machine)
     if number is None:
         raise KernelCallError(errno.ENOSYS, f"keyctl on {os.uname().machine}")
+    label = ctypes.c_char_p(None if name is None else os.fsencode(name))
     operation = ctypes.c_int(_KEYCTL_JOIN_SESSION_KEYRING)
-    if _libc.syscall(ctypes.c_long(number), operation, ctypes.c_char_p(os.fsencode(name))) < 0:
+    if _libc.syscall(ctypes.c_long(number), operation, label) < 0:
         _fail(f"keyctl(KEYCTL_JOIN_SESSION_KEYRING, {name!r})")
