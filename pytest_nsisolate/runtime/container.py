@@ -308,20 +308,20 @@ def signal_all(state: State, number: int) -> None:
 def processes(state: State) -> list[int]:
     """Return the pids of the container's processes, as the host sees them.
 
-    Those in its cgroup, which may outlive its first process; without one, those in its namespaces.
+    Its first process, and those in its cgroup, which may outlive it; without one, those in its namespaces.
     """
     cgroup = state.kept().cgroup
+    pidfd = open_process(state.pid, state.start_time)
+    first = [] if pidfd is None else [state.pid]
+    if pidfd is not None:
+        os.close(pidfd)
     if cgroup is not None:
         from .cgroups.removal import pids
 
-        return pids(cgroup)
-    pidfd = open_process(state.pid, state.start_time)
-    if pidfd is None:
-        return []
+        return sorted({*first, *pids(cgroup)})
     from .members import members
 
-    os.close(pidfd)
-    return members(state.pid)
+    return members(state.pid) if first else []
 
 
 def _signal_one(pid: int, number: int) -> None:
@@ -360,4 +360,4 @@ def kill_all(state: State) -> None:
     if cgroup is not None:
         from .cgroups.removal import thaw_if_frozen
 
-        thaw_if_frozen(cgroup)
+        thaw_if_frozen(cgroup, state.pid)
