@@ -337,6 +337,7 @@ def signal_init(state: State, number: int) -> bool:
         return False
     finally:
         os.close(pidfd)
+    _let_die(state, number)
     return True
 
 
@@ -344,6 +345,16 @@ def signal_all(state: State, number: int) -> None:
     """Send a signal to every process of the container; none may be left."""
     for pid in processes(state):
         _signal_one(pid, number)
+    _let_die(state, number)
+
+
+def _let_die(state: State, number: int) -> None:
+    """Let killed processes die, also in a paused container; other signals wait until it goes on."""
+    cgroup = state.kept().cgroup
+    if number == _signal.SIGKILL and cgroup is not None:
+        from .cgroups.removal import thaw_if_frozen
+
+        thaw_if_frozen(cgroup, state.pid)
 
 
 def processes(state: State) -> list[int]:
@@ -387,18 +398,8 @@ def end(state: State) -> None:
     if pidfd is None:
         return
     try:
-        kill_all(state)
+        signal_all(state, _signal.SIGKILL)
         if not wait_for_end(pidfd, _PATIENCE):
             raise LifecycleError(f"container {state.id!r} does not end, though it was killed")
     finally:
         os.close(pidfd)
-
-
-def kill_all(state: State) -> None:
-    """Kill every process of the container, also one that is paused."""
-    cgroup = state.kept().cgroup
-    signal_all(state, _signal.SIGKILL)
-    if cgroup is not None:
-        from .cgroups.removal import thaw_if_frozen
-
-        thaw_if_frozen(cgroup, state.pid)

@@ -45,8 +45,9 @@ def say(bundle: Bundle, message: bytes) -> None:
 @pytest.mark.usefixtures("manager")
 def test_the_socket_is_where_the_managers_is(bundle: Bundle) -> None:
     """NOTIFY_SOCKET names a socket inside, in a directory that takes nothing else."""
-    script = 'echo $NOTIFY_SOCKET; test -S $NOTIFY_SOCKET && echo socket; mkdir "$NOTIFY_SOCKET.d" || echo refused'
-    out = bundle.output(script)
+    script = 'echo "$1"; test -S "$1" && echo socket; mkdir "$1.d" || echo refused'
+    bundle.process["args"] = ["sh", "-c", f'set -- "$NOTIFY_SOCKET"; {script}']
+    out = bundle.run().out
     assert out.split() == [f"{bundle.path}/manager/notify", "socket", "refused"]
 
 
