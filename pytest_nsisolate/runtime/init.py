@@ -40,7 +40,7 @@ from .syscalls_keyctl import keyctl_join_session_keyring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import NoReturn
 
     from .execution.settings import Settings
@@ -66,6 +66,7 @@ def first_stage(
         reset_signals()
         os.umask(0)
         preparation.join()
+        preparation.make_devices(plan)
         # The files of /proc/self are ours only until we become somebody else.
         if plan.process is not None:
             write_oom_score_adj(plan.process)
@@ -149,7 +150,7 @@ def container(
     set_names(plan)
     own_namespace = plan.creates("mount")
     root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
-    slave = build_root(plan, root_fd, channel, preparation.mapped_mounts)
+    slave = build_root(plan, root_fd, channel, preparation)
     if has_runtime_hooks(plan):
         channel.send(BUILT)
         channel.receive(HOOKS_DONE)
@@ -288,20 +289,18 @@ def set_names(plan: Plan) -> None:
 
 
 def build_root(
-    plan: Plan, root_fd: int, channel: Channel, mapped: Mapping[int, int] | None = None
+    plan: Plan, root_fd: int, channel: Channel, preparation: Preparation = NOTHING
 ) -> int | None:
     """Fill the root below *root_fd*; return the terminal's slave, if the plan has a terminal.
-
-    *mapped* are the id-mapped mounts, which only the launcher could make, by their place in the plan.
 
     The order matters: mounts in the plan's order; devices after them, since /dev is one of them;
     the terminal after /dev/pts; sysctls before /proc/sys is read-only; masks last.
     """
     for i, mount in enumerate(plan.mounts):
-        mapped_fd = mapped.get(i) if mapped else None
-        perform(with_label(writable_for_now(mount), plan.mount_label), root_fd, mapped_fd)
+        made_fd = preparation.binds.get(i)
+        perform(with_label(writable_for_now(mount), plan.mount_label), root_fd, made_fd)
     if has_own_dev(plan):
-        create_devices(plan, root_fd)
+        create_devices(plan, root_fd, preparation.devices)
     slave = None
     if plan.process is not None:
         slave = _open_terminal(plan.process, root_fd, channel)

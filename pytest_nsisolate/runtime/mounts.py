@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from .plan import Mount
 
 
-def perform(mount: Mount, root_fd: int, mapped_fd: int | None = None) -> None:
-    """Make one mount of the plan below *root_fd*."""
+def perform(mount: Mount, root_fd: int, made_fd: int | None = None) -> None:
+    """Make one mount of the plan below *root_fd*; *made_fd* is a bind that the launcher has made."""
     options = mount_options.parse(mount.options)
     try:
         if options.is_remount:
             remount(options, mount.destination, root_fd)
         elif options.is_bind:
-            bind(mount.source, mount.destination, root_fd, options, mapped_fd)
+            bind(mount.source, mount.destination, root_fd, options, made_fd)
         elif mount.type in ("cgroup", "cgroup2"):
             from .cgroup_mounts import mount_cgroups
 
@@ -85,16 +85,16 @@ def _hint(mount: Mount, error: KernelCallError) -> str:
 
 
 def bind(
-    source: str, destination: str, root_fd: int, options: MountOptions, mapped_fd: int | None = None
+    source: str, destination: str, root_fd: int, options: MountOptions, made_fd: int | None = None
 ) -> None:
     """Bind *source* (a host path, or an empty string's fd path) to *destination* in the root.
 
-    *mapped_fd* is the mount itself, if it has been made already because its ids are mapped.
+    *made_fd* is the mount itself, detached, if the launcher has made it (host_binds.py).
     """
     if "copy-symlink" in options.special and os.path.islink(source):
         copy_symlink(root_fd, destination, os.readlink(source))
         return
-    tree_fd = open_bind(source, options) if mapped_fd is None else mapped_fd
+    tree_fd = open_bind(source, options) if made_fd is None else made_fd
     try:
         open_target = open_or_create
         if "dest-nofollow" in options.special:
