@@ -63,10 +63,10 @@ class Reader:
         """Return the value of *key* as it is, or None."""
         return self._value.get(key)
 
-    def names(self) -> list[str]:
-        """Return the keys of a map, sorted; each is a name that the kernel can take, and not empty."""
+    def names(self, *, nameless: bool = False) -> list[str]:
+        """Return the keys of a map, sorted: names that the kernel can take, not empty but with *nameless*."""
         for name in self._value:
-            if flaw := "is empty" if not name else _flaw(name):
+            if flaw := _flaw(name) if name or nameless else "is empty":
                 raise SpecError(self.path, f"the name {show(name)} in it {flaw}")
         return sorted(self._value)
 
@@ -97,10 +97,11 @@ class Reader:
         """Return the array of strings under *key*."""
         return self.array(key, a_string)
 
-    def string_map(self, key: str) -> tuple[tuple[str, str], ...]:
-        """Return the object of strings under *key*, as sorted pairs."""
+    def string_map(self, key: str, *, nameless: bool = False) -> tuple[tuple[str, str], ...]:
+        """Return the object of strings under *key*, as sorted pairs; *nameless* as for names."""
         reader = self.object(key)
-        return tuple((n, a_string(reader.raw(n), reader.field(n))) for n in reader.names())
+        names = reader.names(nameless=nameless)
+        return tuple((name, a_string(reader.raw(name), reader.field(name))) for name in names)
 
     def boolean(self, key: str, default: bool = False) -> bool:
         """Return the boolean under *key*."""

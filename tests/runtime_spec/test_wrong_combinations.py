@@ -11,9 +11,9 @@ import pytest
 from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.errors import NsisolateError
 
-from .complete import Config, complete_config, put, take
+from .complete import Config, Keys, complete_config, put, take
 
-Keys = tuple[str | int, ...]
+Changes = list[tuple[Keys, Any]]
 GONE = object()
 
 _MAP = {"containerID": 0, "hostID": 1000, "size": 10}
@@ -23,9 +23,14 @@ _RULE: Keys = (*_SECCOMP, "syscalls", 0)
 _FIFO = {"policy": "SCHED_FIFO", "priority": 1}
 
 
+def case(changes: Changes, field: str, says: str) -> tuple[Changes, str, str]:
+    """Return an entry of the list below."""
+    return changes, field, says
+
+
 #: What to change in the complete config (the way to it, and the new value), the field that the sentence
 #: is about, and a part of it.
-WRONG: list[tuple[list[tuple[Keys, Any]], str, str]] = [
+WRONG: list[tuple[Changes, str, str]] = [
     ([(("ociVersion",), "1.0")], "ociVersion", "'1.0' is not a version such as '1.3.0'"),
     ([(("ociVersion",), "1.01.0")], "ociVersion", "'1.01.0' is not a version"),
     ([(("ociVersion",), "2.0.0")], "ociVersion", "'2.0.0' is not supported, 1.3.0 is"),
@@ -60,12 +65,12 @@ WRONG: list[tuple[list[tuple[Keys, Any]], str, str]] = [
     ([(("process", "scheduler", "runtime"), 2001)], "process.scheduler.runtime", "above the deadline"),
     ([(("process", "scheduler", "deadline"), 3001)], "process.scheduler.deadline", "above the period"),
     *(
-        ([((*way, name), text)], ".".join((*way, name)), says)
+        case([((*way, name), text)], ".".join((*way, name)), says)
         for way, name in (
             (("process", "execCPUAffinity"), "initial"),
             (("process", "execCPUAffinity"), "final"),
-            ((*_RESOURCES, "cpu"), "cpus"),
-            ((*_RESOURCES, "cpu"), "mems"),
+            (("linux", "resources", "cpu"), "cpus"),
+            (("linux", "resources", "cpu"), "mems"),
             (("linux", "memoryPolicy"), "nodes"),
         )
         for text, says in (
@@ -106,14 +111,14 @@ WRONG: list[tuple[list[tuple[Keys, Any]], str, str]] = [
     ([((*_RESOURCES, "blockIO", "weightDevice", 0), {"major": 8, "minor": 0})],
      "linux.resources.blockIO.weightDevice[0].weight", "or leafWeight is required"),
     *(
-        ([((*_RESOURCES, "hugepageLimits", 0, "pageSize"), size)],
+        case([((*_RESOURCES, "hugepageLimits", 0, "pageSize"), size)],
          "linux.resources.hugepageLimits[0].pageSize", "is not a size such as '2MB'")
         for size in ("2M", "MB", "0MB", "02MB", "2mb", "2TB", "-2MB", "\N{SUPERSCRIPT TWO}MB")
     ),
     ([((*_RESOURCES, "rdma", "mlx5_1"), {})], "linux.resources.rdma.mlx5_1", "hcaHandles"),
     ([((*_RESOURCES, "rdma", ""), {"hcaHandles": 1})], "linux.resources.rdma", "the name '' in it"),
     *(
-        ([((*_RESOURCES, "unified", name), "1")], f"linux.resources.unified.{name}", "cgroup file")
+        case([((*_RESOURCES, "unified", name), "1")], f"linux.resources.unified.{name}", "cgroup file")
         for name in ("a/b", ".", "..", "../memory.max")
     ),
     ([((*_SECCOMP, "defaultAction"), "SCMP_ACT_NOTIFY")], "linux.seccomp.defaultAction", "set-up"),
@@ -127,12 +132,12 @@ WRONG: list[tuple[list[tuple[Keys, Any]], str, str]] = [
     ([((*_SECCOMP, "listenerPath"), GONE), ((*_SECCOMP, "syscalls", 1), GONE)],
      "linux.seccomp.listenerMetadata", "needs listenerPath"),
     *(
-        ([((*_SECCOMP, "syscalls", 1, "names"), [name])],
+        case([((*_SECCOMP, "syscalls", 1, "names"), [name])],
          "linux.seccomp.syscalls[1].names[0]", f"cannot be used for {name}")
         for name in ("sendmsg", "write", "close")
     ),
     *(
-        ([(("linux", "intelRdt", "closID"), name)], "linux.intelRdt.closID", "name of a directory")
+        case([(("linux", "intelRdt", "closID"), name)], "linux.intelRdt.closID", "name of a directory")
         for name in ("a/b", ".", "..", "a\nb")
     ),
     ([(("linux", "intelRdt", "memBwSchema"), "L3:0=1")], "linux.intelRdt.memBwSchema", "'MB:'"),
@@ -145,7 +150,7 @@ WRONG: list[tuple[list[tuple[Keys, Any]], str, str]] = [
     ([(("linux", "memoryPolicy", "flags"), ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"])],
      "linux.memoryPolicy.flags", "exclude each other"),
     *(
-        ([(("linux", "netDevices", "eth0", "name"), name)], "linux.netDevices.eth0.name", says)
+        case([(("linux", "netDevices", "eth0", "name"), name)], "linux.netDevices.eth0.name", says)
         for name, says in (
             ("a/b", "is not the name of a network device"),
             ("a:b", "is not the name"),
@@ -161,7 +166,7 @@ WRONG: list[tuple[list[tuple[Keys, Any]], str, str]] = [
 ]  # fmt: skip
 
 
-def changed(changes: list[tuple[Keys, Any]]) -> Config:
+def changed(changes: Changes) -> Config:
     """Return the complete config with *changes*."""
     config = complete_config()
     for keys, value in changes:
@@ -173,7 +178,7 @@ def changed(changes: list[tuple[Keys, Any]]) -> Config:
     ("changes", "field", "says"), WRONG, ids=[field for _c, field, _s in WRONG]
 )
 def test_a_wrong_form_or_combination(
-    tmp_path: Path, changes: list[tuple[Keys, Any]], field: str, says: str
+    tmp_path: Path, changes: Changes, field: str, says: str
 ) -> None:
     """One sentence: the field's path, and what is wrong."""
     (tmp_path / "rootfs").mkdir()
