@@ -23,6 +23,7 @@ def _complete() -> Config:
     config = whole_config()
     config["hooks"] = {kind: [copy.deepcopy(_HOOK)] for kind in _HOOKS}
     linux = config["linux"]
+    linux["rootfsPropagation"] = "slave"
     linux["namespaces"].append(linux["namespaces"].pop(0) | {"path": "/proc/1/ns/pid"})
     for way in ("Read", "Write"):
         for kind in ("Bps", "IOPS"):
