@@ -27,7 +27,7 @@ from .channel import (
 )
 from .devices import create_devices, finish_dev, has_own_dev, writable_for_now
 from .errors import KernelCallError, SetupError
-from .executable import execute, find_executable, with_home
+from .executable import DEFAULT_UMASK, execute, find_executable, seal, with_home
 from .inroot import open_or_create
 from .launch_options import LaunchOptions
 from .masks import make_readonly, mask
@@ -154,7 +154,8 @@ def container(
     if has_runtime_hooks(plan):
         channel.send(BUILT)
         channel.receive(HOOKS_DONE)
-    call_hooks("createContainer", "creating", options.bundle)
+    os.umask(DEFAULT_UMASK)  # all that we make ourselves is made, and has its mode
+    call_hooks("createContainer", "creating", root_fd)
     if own_namespace:
         (pivot if options.pivot else move)(root_fd)
     else:
@@ -171,11 +172,12 @@ def container(
     process = with_home(process)
     channel = wait_for_go(channel, options, preparation.kept_fds)
     try:
+        seal(process, options.preserve_fds)
         call_hooks("startContainer", "created", "/")
         if options.gate is not None:
             channel.send(READY)
         lower_rlimits(process.rlimits)
-        execute(program, process, options.preserve_fds, syscall_filter)
+        execute(program, process, syscall_filter)
     except BaseException as error:
         report_and_exit(error, channel)
 
@@ -185,7 +187,7 @@ def has_runtime_hooks(plan: Plan) -> bool:
     return bool(plan.hooks.prestart or plan.hooks.create_runtime)
 
 
-def _container_hooks(plan: Plan, options: LaunchOptions) -> Callable[[str, str, str], None]:
+def _container_hooks(plan: Plan, options: LaunchOptions) -> Callable[[str, str, str | int], None]:
     """Return what calls the hooks of a kind: that for the container's namespaces."""
     kinds = {
         "createContainer": plan.hooks.create_container,
@@ -195,7 +197,7 @@ def _container_hooks(plan: Plan, options: LaunchOptions) -> Callable[[str, str, 
         return lambda _kind, _status, _cwd: None
     from . import hooks  # now: there may be no Python behind pivot_root
 
-    def call(kind: str, status: str, cwd: str) -> None:
+    def call(kind: str, status: str, cwd: str | int) -> None:
         # runtime.md: in the container's namespaces the pid is the one that is seen there.
         state = hooks.state_of(plan, options.id, options.bundle, status, os.getpid())
         hooks.run(kind, kinds[kind], state, cwd)

@@ -13,7 +13,7 @@ from . import syscalls as sys
 from .cgroup_joining import join_cgroups
 from .channel import FORKED, GO, READY, TERMINAL, Channel
 from .errors import KernelCallError, LifecycleError, SetupError
-from .executable import execute, find_executable, with_home
+from .executable import execute, find_executable, seal, with_home
 from .init import (
     become_root_inside,
     capabilities_for,
@@ -196,8 +196,9 @@ def _second_stage(
     channel.receive(GO)
     if options.attended:
         die_with_launcher(channel)
+    seal(process, options.preserve_fds)
     lower_rlimits(process.rlimits)
-    execute(program, process, options.preserve_fds, syscall_filter)
+    execute(program, process, syscall_filter)
 
 
 def _open_terminal(process: Process, channel: Channel) -> int | None:
