@@ -34,9 +34,10 @@ from .masks import make_readonly, mask
 from .mount_options import with_label
 from .mounts import perform
 from .preparation import NOTHING
-from .privileges import become, lower_rlimits, raise_rlimits
+from .privileges import lower_rlimits, raise_rlimits
 from .rootfs_pivot import enter, finish_root, move, pivot, prepare_root
 from .syscalls_keyctl import keyctl_join_session_keyring
+from .working_directory import become_in_cwd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,8 +167,7 @@ def container(
     raise_rlimits(process.rlimits)
     if settings is not None:
         settings.apply()
-    become(process, keep=capabilities_for(syscall_filter, process))
-    enter_cwd(process.cwd)
+    become_in_cwd(process, keep=capabilities_for(syscall_filter, process))
     program = find_executable(process)
     process = with_home(process)
     channel = wait_for_go(channel, options, preparation.kept_fds)
@@ -339,7 +339,7 @@ def _create_cwd(cwd: str, root_fd: int) -> None:
     try:
         os.close(open_or_create(root_fd, cwd, directory=True))
     except OSError:
-        pass  # a read-only root, say; enter_cwd reports it, as the user, if it matters
+        pass  # a read-only root, say; become_in_cwd reports it if it matters
 
 
 def enter_session(process: Process, slave: int | None) -> None:
@@ -349,17 +349,6 @@ def enter_session(process: Process, slave: int | None) -> None:
         from . import terminal
 
         terminal.become_controlling(slave, process.user.uid)
-
-
-def enter_cwd(cwd: str) -> None:
-    """Change to *cwd*, as the container's user, and make sure that it is inside (CVE-2024-21626)."""
-    try:
-        os.chdir(cwd)
-        inside = os.getcwd().startswith("/")
-    except OSError as error:
-        raise SetupError("cwd", f"chdir to process.cwd {cwd!r}", error.errno or 0) from error
-    if not inside:
-        raise SetupError("cwd", f"process.cwd {cwd!r} is outside of the container")
 
 
 def die_with_launcher(channel: Channel) -> None:
