@@ -77,6 +77,7 @@ def test_proc_and_sysfs_are_not_mounted_through_a_symlink(
     finished = bundle.run("true")
     if is_ours():
         assert finished.code == 1
+        assert f"{kind} must be mounted on ordinary directory: {destination} is" in finished.err
         assert "symlink" in finished.err
     assert os.listdir(outside) == ["file"]
 
