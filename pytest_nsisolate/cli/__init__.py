@@ -24,6 +24,8 @@ _VERBS = {
     "state": "print a container's state, as JSON",
     "kill": "send a signal to a container",
     "delete": "delete a stopped container",
+    "pause": "stop all processes of a container",
+    "resume": "let a paused container go on",
     "exec": "run a further process in a container",
     "list": "list the containers",
     "ps": "list the processes of a container",

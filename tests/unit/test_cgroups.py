@@ -65,6 +65,13 @@ def test_hierarchies_of_a_hybrid_host() -> None:
     )
 
 
+def test_a_hierarchy_that_is_covered_is_not_used() -> None:
+    """Where v2 is bound over all of /sys/fs/cgroup, the mounts below are out of reach."""
+    bound = "50 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+    found = parse(HYBRID + bound, OWN, lambda path: path == "/sys/fs/cgroup")
+    assert [(h.version, h.mount_point) for h in found] == [(2, "/sys/fs/cgroup")]
+
+
 @pytest.mark.parametrize(
     ("version", "path", "expected"),
     [
