@@ -26,6 +26,7 @@ _VERBS = {
     "delete": "delete a stopped container",
     "pause": "stop all processes of a container",
     "resume": "let a paused container go on",
+    "update": "change the limits of a container",
     "exec": "run a further process in a container",
     "list": "list the containers",
     "ps": "list the processes of a container",

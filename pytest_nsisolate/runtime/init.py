@@ -27,16 +27,17 @@ from .channel import (
 )
 from .devices import create_devices, finish_dev, has_own_dev, writable_for_now
 from .errors import KernelCallError, SetupError
-from .executable import execute, find_executable, with_home
+from .executable import DEFAULT_UMASK, execute, find_executable, seal, with_home
 from .inroot import open_or_create
 from .launch_options import LaunchOptions
 from .masks import make_readonly, mask
 from .mount_options import with_label
 from .mounts import perform
 from .preparation import NOTHING
-from .privileges import become, lower_rlimits, raise_rlimits
+from .privileges import lower_rlimits, raise_rlimits
 from .rootfs_pivot import enter, finish_root, move, pivot, prepare_root
 from .syscalls_keyctl import keyctl_join_session_keyring
+from .working_directory import become_in_cwd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,7 +155,8 @@ def container(
     if has_runtime_hooks(plan):
         channel.send(BUILT)
         channel.receive(HOOKS_DONE)
-    call_hooks("createContainer", "creating", options.bundle)
+    os.umask(DEFAULT_UMASK)  # all that we make ourselves is made, and has its mode
+    call_hooks("createContainer", "creating", root_fd)
     if own_namespace:
         (pivot if options.pivot else move)(root_fd)
     else:
@@ -165,17 +167,17 @@ def container(
     raise_rlimits(process.rlimits)
     if settings is not None:
         settings.apply()
-    become(process, keep=capabilities_for(syscall_filter, process))
-    enter_cwd(process.cwd)
+    become_in_cwd(process, keep=capabilities_for(syscall_filter, process))
     program = find_executable(process)
     process = with_home(process)
     channel = wait_for_go(channel, options, preparation.kept_fds)
     try:
+        seal(process, options.preserve_fds)
         call_hooks("startContainer", "created", "/")
         if options.gate is not None:
             channel.send(READY)
         lower_rlimits(process.rlimits)
-        execute(program, process, options.preserve_fds, syscall_filter)
+        execute(program, process, syscall_filter)
     except BaseException as error:
         report_and_exit(error, channel)
 
@@ -185,7 +187,7 @@ def has_runtime_hooks(plan: Plan) -> bool:
     return bool(plan.hooks.prestart or plan.hooks.create_runtime)
 
 
-def _container_hooks(plan: Plan, options: LaunchOptions) -> Callable[[str, str, str], None]:
+def _container_hooks(plan: Plan, options: LaunchOptions) -> Callable[[str, str, str | int], None]:
     """Return what calls the hooks of a kind: that for the container's namespaces."""
     kinds = {
         "createContainer": plan.hooks.create_container,
@@ -195,7 +197,7 @@ def _container_hooks(plan: Plan, options: LaunchOptions) -> Callable[[str, str, 
         return lambda _kind, _status, _cwd: None
     from . import hooks  # now: there may be no Python behind pivot_root
 
-    def call(kind: str, status: str, cwd: str) -> None:
+    def call(kind: str, status: str, cwd: str | int) -> None:
         # runtime.md: in the container's namespaces the pid is the one that is seen there.
         state = hooks.state_of(plan, options.id, options.bundle, status, os.getpid())
         hooks.run(kind, kinds[kind], state, cwd)
@@ -337,7 +339,7 @@ def _create_cwd(cwd: str, root_fd: int) -> None:
     try:
         os.close(open_or_create(root_fd, cwd, directory=True))
     except OSError:
-        pass  # a read-only root, say; enter_cwd reports it, as the user, if it matters
+        pass  # a read-only root, say; become_in_cwd reports it if it matters
 
 
 def enter_session(process: Process, slave: int | None) -> None:
@@ -347,17 +349,6 @@ def enter_session(process: Process, slave: int | None) -> None:
         from . import terminal
 
         terminal.become_controlling(slave, process.user.uid)
-
-
-def enter_cwd(cwd: str) -> None:
-    """Change to *cwd*, as the container's user, and make sure that it is inside (CVE-2024-21626)."""
-    try:
-        os.chdir(cwd)
-        inside = os.getcwd().startswith("/")
-    except OSError as error:
-        raise SetupError("cwd", f"chdir to process.cwd {cwd!r}", error.errno or 0) from error
-    if not inside:
-        raise SetupError("cwd", f"process.cwd {cwd!r} is outside of the container")
 
 
 def die_with_launcher(channel: Channel) -> None:

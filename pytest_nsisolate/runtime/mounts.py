@@ -161,7 +161,7 @@ def propagate(fd: int, options: MountOptions) -> None:
 def file_system(mount: Mount, options: MountOptions, root_fd: int) -> None:
     """Mount a file system of its own (not a bind) on *mount.destination*."""
     if mount.type in ("proc", "sysfs"):
-        _refuse_symlink(root_fd, mount.destination)
+        _refuse_symlink(root_fd, mount)
     target_fd = open_or_create(root_fd, mount.destination, directory=True)
     try:
         data = _with_target_mode(mount, options, target_fd)
@@ -176,13 +176,13 @@ def file_system(mount: Mount, options: MountOptions, root_fd: int) -> None:
         _finish(options, root_fd, mount.destination)
 
 
-def _refuse_symlink(root_fd: int, destination: str) -> None:
+def _refuse_symlink(root_fd: int, mount: Mount) -> None:
     # CVE-2023-27561, CVE-2019-19921: a rootfs whose /proc or /sys is a symlink would have the masks
     # put on something else than what the container sees.
     try:
         fd = sys.openat2(
             root_fd,
-            destination.lstrip("/") or ".",
+            mount.destination.lstrip("/") or ".",
             os.O_PATH,  # and no O_NOFOLLOW, with which the last one may be a symlink
             sys.RESOLVE_IN_ROOT | sys.RESOLVE_NO_SYMLINKS,
         )
@@ -190,9 +190,9 @@ def _refuse_symlink(root_fd: int, destination: str) -> None:
         if error.errno == errno.ENOENT:
             return
         if error.errno == errno.ELOOP:
-            raise SetupError(
-                "mounts", f"{destination} is, or lies behind, a symlink in the rootfs"
-            ) from None
+            found = f"{mount.destination} is, or lies behind, a symlink in the rootfs"
+            call = f"{mount.type} must be mounted on ordinary directory: {found}"
+            raise SetupError("mounts", call) from None
         raise
     os.close(fd)
 

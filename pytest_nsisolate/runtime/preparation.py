@@ -78,7 +78,8 @@ class Preparation:
         if self.cgroup is not None:
             found["cgroup"] = self.cgroup.to_state()
         if self.class_of_service is not None:
-            found["intelRdt"] = list(self.class_of_service.made)
+            service = self.class_of_service
+            found["intelRdt"] = {"directory": service.directory, "made": list(service.made)}
         return found or None
 
     @staticmethod
@@ -96,8 +97,12 @@ class Preparation:
         if reader.has("intelRdt"):
             from .resctrl import ClassOfService
 
-            made = reader.array("intelRdt", absolute)
-            found.class_of_service = ClassOfService(directory="", tasks=(), made=made)
+            service = reader.object("intelRdt")
+            found.class_of_service = ClassOfService(
+                directory=service.string("directory"),
+                tasks=(),
+                made=service.array("made", absolute),
+            )
         return found
 
     def remove(self) -> None:

@@ -42,7 +42,8 @@ class State(Record):
     """A container. *phase* is how far it has got: its status, unless its process has ended.
 
     *external_descriptors* is a JSON array of what its standard streams were, under crun's name for it.
-    *groups* are the cgroup and the class of service that end with it (preparation.py).
+    *groups* are the cgroup and the class of service that end with it (preparation.py). *device_rules* is a
+    JSON array of those that ``update`` has put in the place of the config's.
     """
 
     id: str
@@ -56,6 +57,7 @@ class State(Record):
     external_descriptors: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
     groups: dict[str, object] | None = None
+    device_rules: str = ""
 
     def status(self) -> str:
         """Return creating, created, running, paused or stopped."""
