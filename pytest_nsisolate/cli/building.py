@@ -8,6 +8,7 @@ from ..runtime import spec
 from ..runtime.container import Request
 from ..runtime.errors import SpecError, UnsupportedError
 from ..runtime.mounts import describe
+from ..runtime.plan import NO_PROCESS
 from ..runtime.rootless import with_user_namespace
 from .arguments import UsageError, first, whole_number
 
@@ -45,15 +46,21 @@ def read_request(
     container_id: str,
     directory: Directory | None,
     settings: Settings,
+    *,
+    detached: bool,
+    may_lack_process: bool = False,
 ) -> Request:
     """Return the container that the command line asks for. Raises before anything is done."""
     bundle = os.path.abspath(bundle)
     path = os.path.join(bundle, first(given, "--config", "-f", default="config.json"))
     config = spec.read(bundle, path)
-    plan = spec.parse_text(config, bundle, path)
-    if plan.process is None:
+    decoded = spec.decode_text(config, path)
+    # What does not go together on the command line is told before what is wrong in the config.
+    check_console(given, terminal=_has_terminal(decoded), detached=detached)
+    plan = spec.parse(decoded, bundle)
+    if plan.process is None and not may_lack_process:
         raise SpecError("process", "is required to run a container, and missing")
-    process = with_caller(plan.process, plan.annotations)
+    process = with_caller(plan.process or NO_PROCESS, plan.annotations)
     plan = with_user_namespace(plan.replace(process=process), process.user)
     if notify_address() and directory is not None:
         from ..runtime.notify import with_notify
@@ -76,6 +83,11 @@ def read_request(
         cgroups=_may_have_cgroups(plan, settings),
         notify_address=notify_address(),
     )
+
+
+def _has_terminal(config: object) -> bool:
+    process = config.get("process") if isinstance(config, dict) else None
+    return isinstance(process, dict) and process.get("terminal") is True
 
 
 def notify_address() -> str:

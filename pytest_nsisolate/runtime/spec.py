@@ -71,17 +71,21 @@ def read(bundle: str, path: str) -> bytes:
 
 def parse_text(raw: bytes, bundle: str, path: str) -> Plan:
     """Return the plan that the JSON text *raw* describes; *path* is where it was read."""
+    return parse(decode_text(raw, path), bundle)
+
+
+def decode_text(raw: bytes, path: str) -> object:
+    """Return the JSON of *raw*, which was read at *path*, as it is."""
     try:
-        config = decode(raw)
+        return decode(raw)
     except (ValueError, RecursionError) as error:
         raise SpecError("", f"{path!r} is not JSON: {error}") from None
-    return parse(config, bundle)
 
 
 def parse(config: object, bundle: str) -> Plan:
     """Return the plan that *config* (decoded JSON) describes; paths are relative to *bundle*."""
     reader = Reader(config)
-    _check_version(reader)
+    version = _version(reader)
     linux = reader.object("linux")
     _refuse_what_is_missing(reader, linux)
     cgroups_path, resources = _limits(linux)
@@ -110,12 +114,13 @@ def parse(config: object, bundle: str) -> Plan:
         net_devices=_net_devices(linux),
         annotations=reader.string_map("annotations"),
         hooks=read_hooks(reader.object("hooks")),
+        oci_version=version,
     )
     validate(plan)
     return plan
 
 
-def _check_version(reader: Reader) -> None:
+def _version(reader: Reader) -> str:
     reader.required("ociVersion")
     version = reader.string("ociVersion")
     parts = version.partition("+")[0].partition("-")[0].split(".")
@@ -125,6 +130,7 @@ def _check_version(reader: Reader) -> None:
         )
     if parts[0] != "1":
         raise reader.wrong("ociVersion", f"{show(version)} is not supported, {SPEC_VERSION} is")
+    return version
 
 
 def _refuse_what_is_missing(reader: Reader, linux: Reader) -> None:
