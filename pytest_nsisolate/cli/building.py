@@ -55,6 +55,10 @@ def read_request(
         raise SpecError("process", "is required to run a container, and missing")
     process = with_caller(plan.process, plan.annotations)
     plan = with_user_namespace(plan.replace(process=process), process.user)
+    if notify_address() and directory is not None:
+        from ..runtime.notify import with_notify
+
+        plan = with_notify(plan, directory.path, notify_address())
     for mount in plan.mounts:
         settings.log.detail(describe(mount))
     return Request(
@@ -70,7 +74,14 @@ def read_request(
         pivot="--no-pivot" not in given,
         session_keyring="--no-new-keyring" not in given,
         cgroups=_may_have_cgroups(plan, settings),
+        notify_address=notify_address(),
     )
+
+
+def notify_address() -> str:
+    """Return where systemd waits for word from the service that we are, or an empty string."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    return address if address.startswith(("/", "@")) else ""
 
 
 def _may_have_cgroups(plan: Plan, settings: Settings) -> bool:

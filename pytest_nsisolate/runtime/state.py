@@ -199,8 +199,7 @@ class Directory:
         leaving = f"{self.path}~{os.getpid()}"
         try:
             os.rename(self.path, leaving)
-            for name in os.listdir(leaving):
-                os.unlink(f"{leaving}/{name}")
+            _empty(leaving)
             os.rmdir(leaving)
         except FileNotFoundError:
             return False
@@ -231,6 +230,16 @@ class Directory:
     def _read(self, name: str) -> bytes:
         with open(f"{self.path}/{name}", "rb") as file:
             return file.read()
+
+
+def _empty(directory: str) -> None:
+    for name in os.listdir(directory):
+        path = f"{directory}/{name}"
+        try:
+            os.unlink(path)
+        except IsADirectoryError:
+            _empty(path)
+            os.rmdir(path)
 
 
 def write_atomically(path: str, content: bytes) -> None:
