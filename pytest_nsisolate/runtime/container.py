@@ -354,7 +354,15 @@ def _let_die(state: State, number: int) -> None:
     if number == _signal.SIGKILL and cgroup is not None:
         from .cgroups.removal import thaw_if_frozen
 
-        thaw_if_frozen(cgroup, state.pid)
+        # Never a process that has got its pid: it would be moved into the container's cgroup.
+        thaw_if_frozen(cgroup, state.pid if _is_alive(state) else 0)
+
+
+def _is_alive(state: State) -> bool:
+    pidfd = open_process(state.pid, state.start_time)
+    if pidfd is not None:
+        os.close(pidfd)
+    return pidfd is not None
 
 
 def processes(state: State) -> list[int]:
@@ -363,10 +371,7 @@ def processes(state: State) -> list[int]:
     Its first process, and those in its cgroup, which may outlive it; without one, those in its namespaces.
     """
     cgroup = state.kept().cgroup
-    pidfd = open_process(state.pid, state.start_time)
-    first = [] if pidfd is None else [state.pid]
-    if pidfd is not None:
-        os.close(pidfd)
+    first = [state.pid] if _is_alive(state) else []
     if cgroup is not None:
         from .cgroups.removal import pids
 
