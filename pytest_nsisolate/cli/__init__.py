@@ -78,7 +78,7 @@ def _run(argv: list[str]) -> int:
         return _dispatch(settings, rest)
     except NsisolateError as error:
         log.fail(str(error))
-        return int(getattr(error, "exit_code", 1))
+        return error.exit_code
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt:
