@@ -25,6 +25,7 @@ OPTIONS = (
     "--config",
     "-f",
     "--console-socket",
+    "--pidfd-socket",
     "--pid-file",
     "--preserve-fds",
 )
@@ -33,6 +34,7 @@ HELP = """\
   -b, --bundle DIR         the bundle's directory (default: .)
   -f, --config FILE        its config, instead of config.json
   --console-socket SOCKET  a unix socket to send the terminal's master to
+  --pidfd-socket SOCKET    a unix socket to send a pidfd of the container process to
   --pid-file FILE          write the container process's pid to this file
   --preserve-fds N         hand N more descriptors on, from 3 on
   --no-pivot               move the root mount rather than use pivot_root(2), for an initramfs
@@ -76,6 +78,7 @@ def read_request(
         directory=directory,
         warn=settings.log.warn,
         console_socket=given.get("--console-socket", ""),
+        pidfd_socket=given.get("--pidfd-socket", ""),
         pid_file=os.path.abspath(given["--pid-file"]) if "--pid-file" in given else "",
         preserve_fds=preserved_fds(given),
         pivot="--no-pivot" not in given,

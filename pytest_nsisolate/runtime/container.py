@@ -65,6 +65,7 @@ class Request(Record):
     directory: Directory | None
     warn: Warn
     console_socket: str = ""
+    pidfd_socket: str = ""
     pid_file: str = ""
     preserve_fds: int = 0
     pivot: bool = True
@@ -94,7 +95,7 @@ def create(request: Request) -> None:
         gate = Gate.make(directory.path)
         launched = _build(request, preparation, attended=False, gate=gate)
         try:
-            hand_over(launched, request.console_socket, request.pid_file)
+            hand_over(launched, request.console_socket, request.pid_file, request.pidfd_socket)
         except BaseException:
             launched.kill()
             raise
@@ -160,8 +161,10 @@ def _call_creation_hooks(request: Request, pid: int, preparation: Preparation) -
     hooks.run("createRuntime", found.create_runtime, state, request.bundle)
 
 
-def hand_over(launched: Launched, console_socket: str, pid_file: str) -> None:
-    """Give the terminal and the pid to those who asked for them."""
+def hand_over(
+    launched: Launched, console_socket: str, pid_file: str, pidfd_socket: str = ""
+) -> None:
+    """Give the terminal, the pid and a pidfd to those who asked for them."""
     if console_socket and launched.terminal_fd is not None:
         from .console import send_master
 
@@ -172,6 +175,10 @@ def hand_over(launched: Launched, console_socket: str, pid_file: str) -> None:
             write_atomically(pid_file, str(launched.pid).encode())
         except OSError as error:
             raise LifecycleError(f"cannot write {pid_file!r}: {error.strerror}") from None
+    if pidfd_socket:
+        from .console import send_pidfd
+
+        send_pidfd(pidfd_socket, launched.pid)
 
 
 def _save(request: Request, pid: int, phase: str, preparation: Preparation) -> None:
@@ -202,7 +209,7 @@ def run(request: Request, *, attended: bool) -> Running:
         relay = open_relay(request.directory, request.notify_address)
         launched = _build(request, preparation, attended=attended)
         try:
-            hand_over(launched, request.console_socket, request.pid_file)
+            hand_over(launched, request.console_socket, request.pid_file, request.pidfd_socket)
             _save(request, launched.pid, RUNNING, preparation)
         except BaseException:
             launched.kill()
@@ -370,10 +377,15 @@ def _let_die(state: State, number: int) -> None:
     if number == _signal.SIGKILL and cgroup is not None:
         from .cgroups.removal import thaw_if_frozen
 
-        pidfd = open_process(state.pid, state.start_time)
-        thaw_if_frozen(cgroup, 0 if pidfd is None else state.pid)
-        if pidfd is not None:
-            os.close(pidfd)
+        # Never a process that has got its pid: it would be moved into the container's cgroup.
+        thaw_if_frozen(cgroup, state.pid if _is_alive(state) else 0)
+
+
+def _is_alive(state: State) -> bool:
+    pidfd = open_process(state.pid, state.start_time)
+    if pidfd is not None:
+        os.close(pidfd)
+    return pidfd is not None
 
 
 def processes(state: State) -> list[int]:
@@ -382,10 +394,7 @@ def processes(state: State) -> list[int]:
     Its first process, and those in its cgroup, which may outlive it; without one, those in its namespaces.
     """
     cgroup = state.kept().cgroup
-    pidfd = open_process(state.pid, state.start_time)
-    first = [] if pidfd is None else [state.pid]
-    if pidfd is not None:
-        os.close(pidfd)
+    first = [state.pid] if _is_alive(state) else []
     if cgroup is not None:
         from .cgroups.removal import pids
 
