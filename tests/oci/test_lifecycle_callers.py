@@ -225,13 +225,13 @@ def test_no_descriptor_of_the_creator_stays_open(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("identity", ["root"], indirect=True)
-@pytest.mark.parametrize("option", ["--no-pivot", "--no-new-keyring"])
-def test_other_ways_to_build(bundle: Bundle, option: str) -> None:
-    """``--no-pivot`` and ``--no-new-keyring`` give a container that works."""
-    bundle.process["args"] = ["sh", "-c", "ls / | head -n 1; sleep 100"]
-    output = launch(bundle, "run", "--detach", option)
-    wait_for(lambda: output.read_text() == "bin\n")
-    assert ok(bundle, "exec", bundle.id, "ls", "/").lines[0] == "bin"
+@pytest.mark.parametrize(("options", "count"), [((), "1"), (("--no-new-keyring",), "0")])
+def test_the_session_keyring(bundle: Bundle, options: tuple[str, ...], count: str) -> None:
+    """The container has one of its own, unless ``--no-new-keyring`` says otherwise."""
+    script = f"grep -c ' _ses.{bundle.id}: ' /proc/keys; sleep 100"
+    bundle.process["args"] = ["sh", "-c", script]
+    output = launch(bundle, "run", "--detach", *options)
+    wait_for(lambda: output.read_text() == f"{count}\n")
 
 
 def test_sockets_of_systemd_are_handed_on(bundle: Bundle) -> None:
