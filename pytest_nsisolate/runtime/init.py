@@ -173,7 +173,12 @@ def container(
     channel = wait_for_go(channel, options, preparation.kept_fds)
     try:
         seal(process, options.preserve_fds)
-        call_hooks("startContainer", "created", "/")
+        if plan.hooks.start_container:
+            # They are the container's own, and run under its filter, as with runc.
+            if syscall_filter is not None:
+                syscall_filter.load()
+                syscall_filter = None
+            call_hooks("startContainer", "created", "/")
         if options.gate is not None:
             channel.send(READY)
         lower_rlimits(process.rlimits)
