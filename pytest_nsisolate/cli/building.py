@@ -45,12 +45,20 @@ def read_request(
     container_id: str,
     directory: Directory | None,
     settings: Settings,
+    *,
+    detached: bool,
 ) -> Request:
-    """Return the container that the command line asks for. Raises before anything is done."""
+    """Return the container that the command line asks for. Raises before anything is done.
+
+    *detached*: nobody will attend it.
+    """
     bundle = os.path.abspath(bundle)
     path = os.path.join(bundle, first(given, "--config", "-f", default="config.json"))
     config = spec.read(bundle, path)
-    plan = spec.parse_text(config, bundle, path)
+    decoded = spec.decode_text(config, path)
+    # First what is wrong with the command line, for this config, then what is with the config.
+    check_console(given, terminal=_has_terminal(decoded), detached=detached)
+    plan = spec.parse(decoded, bundle)
     if plan.process is None:
         raise SpecError("process", "is required to run a container, and missing")
     process = with_caller(plan.process, plan.annotations)
@@ -118,6 +126,11 @@ def with_caller(process: Process, annotations: tuple[tuple[str, str], ...]) -> P
     if dict(annotations).get("run.oci.keep_original_groups") in ("1", "true"):
         process = process.replace(user=process.user.replace(keep_groups=True))
     return process
+
+
+def _has_terminal(config: object) -> bool:
+    process = config.get("process") if isinstance(config, dict) else None
+    return isinstance(process, dict) and process.get("terminal") is True
 
 
 def check_console(given: dict[str, str], *, terminal: bool, detached: bool) -> None:

@@ -71,11 +71,15 @@ def read(bundle: str, path: str) -> bytes:
 
 def parse_text(raw: bytes, bundle: str, path: str) -> Plan:
     """Return the plan that the JSON text *raw* describes; *path* is where it was read."""
+    return parse(decode_text(raw, path), bundle)
+
+
+def decode_text(raw: bytes, path: str) -> object:
+    """Return the JSON text *raw*, decoded; *path* is where it was read."""
     try:
-        config = decode(raw)
+        return decode(raw)
     except (ValueError, RecursionError) as error:
         raise SpecError("", f"{path!r} is not JSON: {error}") from None
-    return parse(config, bundle)
 
 
 def parse(config: object, bundle: str) -> Plan:

@@ -208,6 +208,12 @@ def test_a_terminal_needs_somebody(bundle: Bundle) -> None:
     bundle.write_config()
     assert_one_sentence(verb(bundle, "create", bundle.id), "cannot allocate tty")
     assert_one_sentence(verb(bundle, "run", "--detach", bundle.id), "cannot allocate tty")
+    bundle.process["args"] = ["sh", 0]
+    bundle.write_config()
+    assert_one_sentence(verb(bundle, "run", "--detach", bundle.id), "cannot allocate tty")
+    assert_one_sentence(verb(bundle, "run", bundle.id), "process.args[1]")
+    bundle.process["args"] = ["sh"]
+    bundle.write_config()
     finished = verb(bundle, "create", "--console-socket", "/nonexistent/x", bundle.id)
     assert_one_sentence(finished, "/nonexistent/x")
     assert not bundle.state_directory.exists()
