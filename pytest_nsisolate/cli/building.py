@@ -52,7 +52,10 @@ def read_request(
     detached: bool,
     may_lack_process: bool = False,
 ) -> Request:
-    """Return the container that the command line asks for. Raises before anything is done."""
+    """Return the container that the command line asks for. Raises before anything is done.
+
+    *detached*: nobody will attend it.
+    """
     bundle = os.path.abspath(bundle)
     path = os.path.join(bundle, first(given, "--config", "-f", default="config.json"))
     config = spec.read(bundle, path)

@@ -129,6 +129,8 @@ def _build(
     request: Request, preparation: Preparation, *, attended: bool, gate: Gate | None = None
 ) -> Launched:
     """Launch the container up to READY, hooks of the creation included."""
+    if not request.pivot:
+        from . import rootfs_move  # noqa: F401 - now: the container's root may not get at our files
     options = LaunchOptions(
         id=request.id,
         bundle=request.bundle,

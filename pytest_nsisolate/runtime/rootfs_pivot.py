@@ -111,21 +111,6 @@ def pivot(root_fd: int) -> None:
     os.chdir("/")
 
 
-def move(root_fd: int) -> None:
-    """Make *root_fd* the root without pivot_root(2), for a root that cannot be pivoted (an initramfs).
-
-    The old root stays below it, out of sight, and with it all that was mounted there: weaker than
-    pivot_root, and only for those who ask for it.
-    """
-    os.fchdir(root_fd)
-    try:
-        sys.mount(".", "/", flags=sys.MS_MOVE)
-    except KernelCallError as error:
-        raise SetupError("rootfs", error.call, error.errno or 0) from error
-    os.chroot(".")
-    os.chdir("/")
-
-
 def finish_root(*, readonly: bool, propagation: str) -> None:
     """Give the new root its final flags; called after the pivot."""
     if readonly:

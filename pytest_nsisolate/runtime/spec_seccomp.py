@@ -20,16 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ERRNO_MAX = 4095
-#: What we call ourselves between loading the filter and execve: a listener that is asked about
-#: these could never be told of.
-_NEVER_NOTIFIED = ("sendmsg", "write", "close")
+#: One of these tells the listener of itself, when the filter is in force already.
+_TELLING = frozenset(("sendmsg", "sendmmsg"))
 
 
 def read_seccomp(reader: Reader) -> Seccomp:
     """Return the profile that the object describes."""
     reader.required("defaultAction")
     if reader.string("defaultAction") == "SCMP_ACT_NOTIFY":
-        raise reader.wrong("defaultAction", "SCMP_ACT_NOTIFY would ask about the set-up itself")
+        raise reader.wrong("defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action")
     profile = Seccomp(
         default_action=reader.choice("defaultAction", tuple(ACTIONS)),
         default_errno_ret=_errno(reader, "defaultAction", "defaultErrnoRet"),
@@ -39,8 +38,11 @@ def read_seccomp(reader: Reader) -> Seccomp:
         listener_metadata=reader.string("listenerMetadata"),
         syscalls=reader.array("syscalls", _rule),
     )
-    if profile.notifies and not profile.listener_path:
+    if profile.notified and not profile.listener_path:
         raise reader.wrong("listenerPath", "is required with SCMP_ACT_NOTIFY")
+    if profile.notified >= _TELLING:
+        calls = " and ".join(sorted(_TELLING))
+        raise reader.wrong("syscalls", f"SCMP_ACT_NOTIFY cannot be used for both {calls}")
     if profile.listener_metadata and not profile.listener_path:
         raise reader.wrong("listenerMetadata", "needs listenerPath")
     return profile
@@ -80,8 +82,9 @@ def _rule(value: object, path: str) -> SyscallRule:
     )
     if rule.action == "SCMP_ACT_NOTIFY":
         for i, name in enumerate(names):
-            if name in _NEVER_NOTIFIED:
-                raise SpecError(f"{path}.names[{i}]", f"SCMP_ACT_NOTIFY cannot be used for {name}")
+            if name == "write":  # which no listener expects: runc, who needs it, refuses it
+                problem = f"SCMP_ACT_NOTIFY cannot be used for the {name} syscall"
+                raise SpecError(f"{path}.names[{i}]", problem)
     return rule
 
 
