@@ -74,19 +74,23 @@ def read(bundle: str, path: str) -> bytes:
 
 def parse_text(raw: bytes, bundle: str, path: str) -> Plan:
     """Return the plan that the JSON text *raw* describes; *path* is where it was read."""
+    return parse(decode_text(raw, path), bundle)
+
+
+def decode_text(raw: bytes, path: str) -> object:
+    """Return the JSON of *raw*, which was read at *path*, as it is."""
     try:
-        config = decode(raw)
+        return decode(raw)
     except TwiceError as error:
         raise SpecError(error.path, "is there twice in one object; keep one of them") from None
     except ValueError as error:
         raise SpecError("", f"{path!r} is not JSON: {error}") from None
-    return parse(config, bundle)
 
 
 def parse(config: object, bundle: str) -> Plan:
     """Return the plan that *config* (decoded JSON) describes; paths are relative to *bundle*."""
     reader = Reader(config)
-    _check_version(reader)
+    version = _version(reader)
     _refuse_other_platforms(reader)
     linux = reader.object("linux")
     cgroups_path, resources = _limits(linux)
@@ -115,12 +119,13 @@ def parse(config: object, bundle: str) -> Plan:
         net_devices=_net_devices(linux),
         annotations=reader.string_map("annotations"),
         hooks=read_hooks(reader.object("hooks")),
+        oci_version=version,
     )
     validate(plan)
     return plan
 
 
-def _check_version(reader: Reader) -> None:
+def _version(reader: Reader) -> str:
     version = reader.required_string("ociVersion")
     parts = version.partition("+")[0].partition("-")[0].split(".")
     if len(parts) != 3 or not all(_is_number(part) for part in parts):
@@ -129,6 +134,7 @@ def _check_version(reader: Reader) -> None:
         )
     if parts[0] != "1":
         raise reader.wrong("ociVersion", f"{show(version)} is not supported, {SPEC_VERSION} is")
+    return version
 
 
 def _is_number(part: str) -> bool:

@@ -17,16 +17,15 @@ from .spec_reader import UINT64_MAX, Reader, a_string, show
 
 _ERRNO_MAX = 4095
 _SOCKET_PATH_MAX = 107
-#: What we call ourselves between loading the filter and execve: a listener that is asked about
-#: these could never be told of.
-_NEVER_NOTIFIED = ("sendmsg", "write", "close")
+#: One of these tells the listener of itself, when the filter is in force already.
+_TELLING = frozenset(("sendmsg", "sendmmsg"))
 
 
 def read_seccomp(reader: Reader) -> Seccomp:
     """Return the profile that the object describes."""
     default_action = reader.required_choice("defaultAction", ACTIONS)
     if default_action == "SCMP_ACT_NOTIFY":
-        raise reader.wrong("defaultAction", "SCMP_ACT_NOTIFY would ask about the set-up itself")
+        raise reader.wrong("defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action")
     profile = Seccomp(
         default_action=default_action,
         default_errno_ret=_errno(reader, "defaultAction", "defaultErrnoRet"),
@@ -36,13 +35,16 @@ def read_seccomp(reader: Reader) -> Seccomp:
         listener_metadata=reader.string("listenerMetadata"),
         syscalls=reader.array("syscalls", _rule),
     )
-    if profile.notifies and not profile.listener_path:
+    if profile.notified and not profile.listener_path:
         raise reader.wrong("listenerPath", "is required with SCMP_ACT_NOTIFY")
-    if profile.notifies and len(profile.listener_path.encode()) > _SOCKET_PATH_MAX:
+    if profile.notified and len(profile.listener_path.encode()) > _SOCKET_PATH_MAX:
         shown = show(profile.listener_path)
         raise reader.wrong(
             "listenerPath", f"{shown} is longer than the {_SOCKET_PATH_MAX} bytes of unix(7)"
         )
+    if profile.notified >= _TELLING:
+        calls = " and ".join(sorted(_TELLING))
+        raise reader.wrong("syscalls", f"SCMP_ACT_NOTIFY cannot be used for both {calls}")
     if profile.listener_metadata and not profile.listener_path:
         raise reader.wrong("listenerMetadata", "needs listenerPath")
     return profile
@@ -72,8 +74,9 @@ def _rule(value: object, path: str) -> SyscallRule:
     )
     if rule.action == "SCMP_ACT_NOTIFY":
         for i, name in enumerate(names):
-            if name in _NEVER_NOTIFIED:
-                raise SpecError(f"{path}.names[{i}]", f"SCMP_ACT_NOTIFY cannot be used for {name}")
+            if name == "write":  # which no listener expects: runc, who needs it, refuses it
+                problem = f"SCMP_ACT_NOTIFY cannot be used for the {name} syscall"
+                raise SpecError(f"{path}.names[{i}]", problem)
     return rule
 
 

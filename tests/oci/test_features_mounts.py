@@ -67,10 +67,10 @@ def _mount_table(bundle: Bundle) -> Table:
     table: Table = {}
     for line in done.stdout.splitlines():
         mount, _, file_system = line.partition(" - ")
-        _id, _parent, _device, _root, place, flags, *propagation = mount.split()
+        _id, _parent, _device, _root, destination, flags, *propagation = mount.split()
         kind, _source, options = file_system.split()
         words = {word.partition(":")[0] for word in propagation}
-        table[place] = {*flags.split(","), *words, kind, *options.split(",")}
+        table[destination] = {*flags.split(","), *words, kind, *options.split(",")}
     return table
 
 

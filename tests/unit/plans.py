@@ -209,6 +209,7 @@ def plans(draw: st.DrawFn) -> Plan:
         net_devices=draw(net_devices()) if plan.has("network") else (),
         hooks=draw(_hooks()),
         annotations=tuple(sorted(draw(st.dictionaries(NAMES, TEXT, max_size=2)).items())),
+        oci_version=draw(st.sampled_from(("1.1.0", "1.2.0-rc.1", "1.3.0"))),
     )
 
 
