@@ -198,7 +198,8 @@ def test_a_wrong_value_names_its_field(bundle: str, path: str, value: object) ->
         spec.parse(changed(path, value), bundle)
     assert caught.value.field == path
     assert str(caught.value).startswith(f"{path}: ")
-    assert len(str(caught.value)) < 300
+    # The longest names all of libseccomp's architectures.
+    assert len(str(caught.value)) < 600
 
 
 @pytest.mark.parametrize(
@@ -227,10 +228,11 @@ def test_what_is_not_supported_is_refused_by_name(bundle: str, path: str, value:
         spec.parse(changed(path, value), bundle)
 
 
-@pytest.mark.parametrize("value", [None, {}, [], ""])
-def test_an_empty_unsupported_value_is_no_request(bundle: str, value: object) -> None:
-    """An empty value asks for nothing."""
-    assert spec.parse(changed("linux.seccomp", value), bundle)
+@pytest.mark.parametrize("path", ["linux.seccomp", "vm", "windows", "solaris", "freebsd", "zos"])
+@pytest.mark.parametrize("value", [None, {}])
+def test_an_empty_object_is_no_request(bundle: str, path: str, value: object) -> None:
+    """An empty profile, and an empty section of another platform, ask for nothing."""
+    assert spec.parse(changed(path, value), bundle)
 
 
 def test_unknown_properties_are_ignored(bundle: str) -> None:
