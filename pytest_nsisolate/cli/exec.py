@@ -113,7 +113,7 @@ def _launch(state: State, plan: Plan, options: LaunchOptions) -> Launched:
     if pidfd is None:
         raise LifecycleError(f"cannot exec in a {STOPPED} container")
     try:
-        return launch_in(state.pid, pidfd, plan, options)
+        return launch_in(state.pid, pidfd, state.kept().cgroup, plan, options)
     finally:
         os.close(pidfd)
 

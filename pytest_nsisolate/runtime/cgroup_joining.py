@@ -7,12 +7,16 @@ import os
 
 from .errors import SetupError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .cgroups.group import Cgroup
 
-def join_cgroups(pid: int) -> None:
+
+def join_cgroups(pid: int, cgroup: Cgroup | None) -> None:
     """Move the calling process into the cgroups of *pid*, in every hierarchy where they differ.
 
-    An ordinary user whose container is where its creator was may not be able to, and loses nothing: the
-    container has no limits of its own then.
+    *cgroup* is the container's own, in which every process of it has to be. Where there is none, an ordinary
+    user may not be able to, and loses nothing: the container has no limits of its own then.
     """
     theirs, ours = _cgroups_of(str(pid)), _cgroups_of("self")
     if theirs == ours:
@@ -23,14 +27,30 @@ def join_cgroups(pid: int) -> None:
             continue
         root, mount_point = mounts[controllers]
         below = path if root == "/" else path.removeprefix(root)
-        procs = f"{mount_point}/{below.lstrip('/')}/cgroup.procs"
+        directory = f"{mount_point}/{below.lstrip('/')}"
         try:
-            with open(procs, "w") as file:
+            with open(f"{directory}/cgroup.procs", "w") as file:
                 file.write("0")
         except OSError as error:
-            if os.geteuid() != 0 and error.errno in (errno.EACCES, errno.EPERM):
-                continue
-            raise SetupError("cgroups", f"write '0' to {procs}", error.errno or 0) from error
+            _join_otherwise(directory, cgroup, error)
+
+
+def _join_otherwise(directory: str, cgroup: Cgroup | None, error: OSError) -> None:
+    """Join where *error* has kept us out, if it is not right that it does."""
+    refused = os.geteuid() != 0 and error.errno in (errno.EACCES, errno.EPERM)
+    inside = cgroup is not None and any(
+        f"{directory}/".startswith(f"{path}/") for path in cgroup.paths
+    )
+    if refused and not inside:
+        return
+    if refused and cgroup is not None and cgroup.unit:
+        from .cgroups.systemd.unit import attach
+
+        attach(cgroup.unit, directory)
+        return
+    call = f"write '0' to {directory}/cgroup.procs"
+    hint = "this has to be called from where the container was created, or above" if refused else ""
+    raise SetupError("cgroups", call, error.errno or 0, hint) from error
 
 
 def _cgroups_of(pid: str) -> dict[str, str]:

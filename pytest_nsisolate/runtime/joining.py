@@ -35,6 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from .cgroups.group import Cgroup
     from .execution.settings import Settings
     from .launch_options import LaunchOptions
     from .plan import Plan, Process
@@ -45,7 +46,7 @@ class Joiner(Record):
     """A container that is joined: what was found out and opened before the fork.
 
     *pidfd* is of the process *pid*, its init: what is read under the pid's name counts only if the pidfd
-    can still be joined afterwards. *proc_fd* is a /proc of the host's.
+    can still be joined afterwards. *proc_fd* is a /proc of the host's, *cgroup* the container's own, if any.
     """
 
     pid: int
@@ -53,14 +54,17 @@ class Joiner(Record):
     flags: int
     root_fd: int
     proc_fd: int
+    cgroup: Cgroup | None
     syscall_filter: Filter | None
     settings: Settings | None
 
 
-def launch_in(pid: int, pidfd: int, plan: Plan, options: LaunchOptions) -> Launched:
+def launch_in(
+    pid: int, pidfd: int, cgroup: Cgroup | None, plan: Plan, options: LaunchOptions
+) -> Launched:
     """Launch the process of *plan* in the container whose init is *pid*, up to READY.
 
-    *plan* is the container's, but for the process.
+    *cgroup* and *plan* are the container's, but for the process.
     """
     process = plan.process
     assert process is not None, "the caller has put it there"
@@ -74,6 +78,7 @@ def launch_in(pid: int, pidfd: int, plan: Plan, options: LaunchOptions) -> Launc
         flags=differing_namespaces(pid),
         root_fd=root_fd,
         proc_fd=proc_fd,
+        cgroup=cgroup,
         syscall_filter=syscall_filter,
         settings=settings_of(plan, process),
     )
@@ -136,7 +141,7 @@ def _first_stage(
         affinity = process.exec_cpu_affinity
         if affinity is not None:
             bind_to_cpus(affinity.initial)
-        join_cgroups(joined.pid)
+        join_cgroups(joined.pid, joined.cgroup)
         if affinity is not None:
             bind_to_cpus(affinity.final)
         _join(joined.pidfd, joined.flags, joined.root_fd)

@@ -42,11 +42,14 @@ def _joined(*parts: str) -> str:
     )
 
 
-def hierarchies() -> tuple[Hierarchy, ...]:
-    """Return the hierarchies that are mounted here; the unified one, if any, comes last."""
+def hierarchies(pid: int = 0) -> tuple[Hierarchy, ...]:
+    """Return the hierarchies that are mounted here; the unified one, if any, comes last.
+
+    With *pid*, ``own`` is that process's.
+    """
     with open("/proc/self/mountinfo", errors="surrogateescape") as file:
         mountinfo = file.read()
-    with open("/proc/self/cgroup", errors="surrogateescape") as file:
+    with open(f"/proc/{pid or 'self'}/cgroup", errors="surrogateescape") as file:
         own = file.read()
     found = parse(mountinfo, own)
     return tuple(_with_controllers(h) if h.version == 2 else h for h in found)
