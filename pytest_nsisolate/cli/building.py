@@ -57,6 +57,10 @@ def read_request(
     process = with_caller(plan.process, plan.annotations)
     plan = with_user_namespace(plan.replace(process=process), process.user)
     _check_cgroups(plan, container_id, settings.cgroup_manager)
+    if notify_address() and directory is not None:
+        from ..runtime.notify import with_notify
+
+        plan = with_notify(plan, directory.path, notify_address())
     for mount in plan.mounts:
         settings.log.detail(describe(mount))
     return Request(
@@ -72,7 +76,14 @@ def read_request(
         pivot="--no-pivot" not in given,
         session_keyring="--no-new-keyring" not in given,
         cgroup_manager=settings.cgroup_manager,
+        notify_address=notify_address(),
     )
+
+
+def notify_address() -> str:
+    """Return where systemd waits for word from the service that we are, or an empty string."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    return address if address.startswith(("/", "@")) else ""
 
 
 def _check_cgroups(plan: Plan, container_id: str, manager: str) -> None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .gate import Gate
+    from .notify import Relay
     from .plan import Plan
 
     Warn = Callable[[str], None]
@@ -54,7 +55,7 @@ class Request(Record):
     """A container to be created: its plan, and what the command line says besides.
 
     *config* is the text that the plan was made from, *directory* None for one that nobody else shall know.
-    *cgroup_manager* is one of preparation.py's.
+    *cgroup_manager* is one of preparation.py's. *notify_address*: systemd's, of NOTIFY_SOCKET.
     """
 
     id: str
@@ -69,6 +70,15 @@ class Request(Record):
     pivot: bool = True
     session_keyring: bool = True
     cgroup_manager: str = CGROUPFS
+    notify_address: str = ""
+
+
+class Running(Record):
+    """A container that runs as this process's child; *relay* passes on what it tells systemd."""
+
+    launched: Launched
+    preparation: Preparation
+    relay: Relay | None = None
 
 
 def create(request: Request) -> None:
@@ -98,6 +108,10 @@ def create(request: Request) -> None:
 
 def _prepare(request: Request) -> Preparation:
     """Make what is made before the fork, and note the groups: they are there from here on."""
+    if request.notify_address and request.directory is not None:
+        from . import notify
+
+        notify.make_directory(request.directory.path)
     plan = request.plan
     state = {"id": request.id, "bundle": request.bundle, "annotations": dict(plan.annotations)}
     known = request.directory is not None
@@ -176,13 +190,14 @@ def _save(request: Request, pid: int, phase: str, preparation: Preparation) -> N
         request.directory.save(state)
 
 
-def run(request: Request, *, attended: bool) -> tuple[Launched, Preparation]:
+def run(request: Request, *, attended: bool) -> Running:
     """Create and start the container at once, as this process's child."""
     if request.directory is not None:
         request.directory.make(request.config)
     preparation = Preparation()
     try:
         preparation = _prepare(request)
+        relay = open_relay(request.directory, request.notify_address)
         launched = _build(request, preparation, attended=attended)
         try:
             hand_over(launched, request.console_socket, request.pid_file)
@@ -201,7 +216,16 @@ def run(request: Request, *, attended: bool) -> tuple[Launched, Preparation]:
     except BaseException:
         destroy(request, preparation)
         raise
-    return launched, preparation
+    return Running(launched=launched, preparation=preparation, relay=relay)
+
+
+def open_relay(directory: Directory | None, address: str) -> Relay | None:
+    """Listen to what the container has for the service manager at *address*; None if it may say nothing."""
+    if directory is None or not address or not os.path.isdir(f"{directory.path}/notify"):
+        return None
+    from .notify import Relay
+
+    return Relay(directory.path, address)
 
 
 def destroy(request: Request, preparation: Preparation) -> None:
@@ -222,8 +246,11 @@ def _remove_groups(preparation: Preparation, warn: Warn) -> None:
         warn(str(error))
 
 
-def start(directory: Directory, plan: Plan, state: State) -> None:
-    """Start a created container, whose directory is locked."""
+def start(directory: Directory, plan: Plan, state: State, notify_address: str = "") -> None:
+    """Start a created container, whose directory is locked.
+
+    With *notify_address*, and if it was created with one, wait until it says that it is ready.
+    """
     status = state.status()
     if status == STOPPED:
         raise LifecycleError("cannot start a container that has stopped")
@@ -233,6 +260,7 @@ def start(directory: Directory, plan: Plan, state: State) -> None:
         raise LifecycleError(f"cannot start a container in the {status} state")
     from . import gate
 
+    relay = open_relay(directory, notify_address)
     _wait_for_execve(_knock(directory))
     directory.save(state.replace(phase=RUNNING))
     gate.remove(directory.path)
@@ -242,6 +270,19 @@ def start(directory: Directory, plan: Plan, state: State) -> None:
     except NsisolateError:
         signal_init(state, _signal.SIGKILL)
         raise
+    if relay is not None:
+        wait_until_ready(relay, state.pid)
+
+
+def wait_until_ready(relay: Relay, pid: int) -> None:
+    """Wait until the container has told systemd, through us, that it is ready, or has ended."""
+    pidfd = open_process(pid, start_time(pid))
+    if pidfd is not None:
+        try:
+            relay.wait_until_ready(pid, pidfd)
+        finally:
+            os.close(pidfd)
+    relay.close()
 
 
 def _knock(directory: Directory) -> Channel:
@@ -296,6 +337,7 @@ def signal_init(state: State, number: int) -> bool:
         return False
     finally:
         os.close(pidfd)
+    _let_die(state, number)
     return True
 
 
@@ -303,25 +345,35 @@ def signal_all(state: State, number: int) -> None:
     """Send a signal to every process of the container; none may be left."""
     for pid in processes(state):
         _signal_one(pid, number)
+    _let_die(state, number)
+
+
+def _let_die(state: State, number: int) -> None:
+    """Let killed processes die, also in a paused container; other signals wait until it goes on."""
+    cgroup = state.kept().cgroup
+    if number == _signal.SIGKILL and cgroup is not None:
+        from .cgroups.removal import thaw_if_frozen
+
+        thaw_if_frozen(cgroup, state.pid)
 
 
 def processes(state: State) -> list[int]:
     """Return the pids of the container's processes, as the host sees them.
 
-    Those in its cgroup, which may outlive its first process; without one, those in its namespaces.
+    Its first process, and those in its cgroup, which may outlive it; without one, those in its namespaces.
     """
     cgroup = state.kept().cgroup
+    pidfd = open_process(state.pid, state.start_time)
+    first = [] if pidfd is None else [state.pid]
+    if pidfd is not None:
+        os.close(pidfd)
     if cgroup is not None:
         from .cgroups.removal import pids
 
-        return pids(cgroup)
-    pidfd = open_process(state.pid, state.start_time)
-    if pidfd is None:
-        return []
+        return sorted({*first, *pids(cgroup)})
     from .members import members
 
-    os.close(pidfd)
-    return members(state.pid)
+    return members(state.pid) if first else []
 
 
 def _signal_one(pid: int, number: int) -> None:
@@ -346,18 +398,8 @@ def end(state: State) -> None:
     if pidfd is None:
         return
     try:
-        kill_all(state)
+        signal_all(state, _signal.SIGKILL)
         if not wait_for_end(pidfd, _PATIENCE):
             raise LifecycleError(f"container {state.id!r} does not end, though it was killed")
     finally:
         os.close(pidfd)
-
-
-def kill_all(state: State) -> None:
-    """Kill every process of the container, also one that is paused."""
-    cgroup = state.kept().cgroup
-    signal_all(state, _signal.SIGKILL)
-    if cgroup is not None:
-        from .cgroups.removal import thaw_if_frozen
-
-        thaw_if_frozen(cgroup)

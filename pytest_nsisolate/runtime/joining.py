@@ -13,12 +13,11 @@ from . import syscalls as sys
 from .cgroup_joining import join_cgroups
 from .channel import FORKED, GO, READY, TERMINAL, Channel
 from .errors import KernelCallError, LifecycleError, SetupError
-from .executable import execute, find_executable, with_home
+from .executable import execute, find_executable, seal, with_home
 from .init import (
     become_root_inside,
     capabilities_for,
     die_with_launcher,
-    enter_cwd,
     enter_session,
     join_session_keyring,
     note_ourselves,
@@ -28,8 +27,9 @@ from .init import (
     write_oom_score_adj,
 )
 from .launcher import Launched, attend_fork
-from .privileges import become, lower_rlimits, raise_rlimits
+from .privileges import lower_rlimits, raise_rlimits
 from .record import Record
+from .working_directory import become_in_cwd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -193,16 +193,16 @@ def _second_stage(
     raise_rlimits(process.rlimits)
     if joined.settings is not None:
         joined.settings.apply()
-    become(process, keep=capabilities_for(syscall_filter, process))
-    enter_cwd(process.cwd)
+    become_in_cwd(process, keep=capabilities_for(syscall_filter, process))
     program = find_executable(process)
     process = with_home(process)
     channel.send(READY)
     channel.receive(GO)
     if options.attended:
         die_with_launcher(channel)
+    seal(process, options.preserve_fds)
     lower_rlimits(process.rlimits)
-    execute(program, process, options.preserve_fds, syscall_filter)
+    execute(program, process, syscall_filter)
 
 
 def _open_terminal(process: Process, channel: Channel) -> int | None:

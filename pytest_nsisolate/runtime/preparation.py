@@ -1,7 +1,7 @@
 """What is made for a container before the fork: with the caller's rights, on the host's file systems.
 
-A cgroup and a class of service to be in, a compiled filter of system calls, mounts with mapped ids. A plan
-that asks for none of them costs no import.
+A cgroup and a class of service to be in, a compiled filter of system calls, bind mounts and devices that the
+container has no right to. A plan that asks for none of them costs no import.
 """
 
 from __future__ import annotations
@@ -29,7 +29,15 @@ class Preparation:
         self.placeholder: Placeholder | None = None
         self.class_of_service: ClassOfService | None = None
         self.syscall_filter: Filter | None = None
-        self.mapped_mounts: dict[int, int] = {}
+        self.binds: dict[int, int] = {}
+        self.devices: dict[str, int] = {}
+
+    def make_devices(self, plan: Plan) -> None:
+        """Make what a user namespace may not: for the container's first process, before it is in one."""
+        if plan.devices and plan.creates("user") and os.geteuid() == 0:
+            from .devices import make_outside
+
+            self.devices = make_outside(plan)
 
     def join(self) -> None:
         """Be in the container's groups; for its first process, before any namespace is entered."""
@@ -44,9 +52,9 @@ class Preparation:
             self.placeholder.end()
         if self.syscall_filter is not None:
             self.syscall_filter.close()
-        for fd in self.mapped_mounts.values():
+        for fd in self.binds.values():
             os.close(fd)
-        self.mapped_mounts = {}
+        self.binds = {}
 
     @property
     def kept_fds(self) -> tuple[int, ...]:
@@ -74,7 +82,8 @@ class Preparation:
         if self.cgroup is not None:
             found["cgroup"] = self.cgroup.to_state()
         if self.class_of_service is not None:
-            found["intelRdt"] = list(self.class_of_service.made)
+            service = self.class_of_service
+            found["intelRdt"] = {"directory": service.directory, "made": list(service.made)}
         return found or None
 
     @staticmethod
@@ -92,8 +101,12 @@ class Preparation:
         if reader.has("intelRdt"):
             from .resctrl import ClassOfService
 
-            made = reader.array("intelRdt", absolute)
-            found.class_of_service = ClassOfService(directory="", tasks=(), made=made)
+            service = reader.object("intelRdt")
+            found.class_of_service = ClassOfService(
+                directory=service.string("directory"),
+                tasks=(),
+                made=service.array("made", absolute),
+            )
         return found
 
     def remove(self) -> None:
@@ -146,12 +159,18 @@ def prepare(
             from .seccomp.load import Filter
 
             made.syscall_filter = Filter(plan.seccomp, state)
-        if any(m.uid_mappings or {"idmap", "ridmap"} & {*m.options} for m in plan.mounts):
-            from .id_mapped_mounts import map_mounts
+        if _needs_binds(plan):
+            from . import host_binds
 
-            made.mapped_mounts = map_mounts(plan)
+            made.binds = host_binds.make(plan)
     except BaseException:
         made.close()
         made.remove()
         raise
     return made
+
+
+def _needs_binds(plan: Plan) -> bool:
+    return (plan.creates("user") and os.geteuid() == 0) or any(
+        mount.uid_mappings or {"idmap", "ridmap"} & {*mount.options} for mount in plan.mounts
+    )

@@ -43,7 +43,8 @@ class State(Record):
     """A container. *phase* is how far it has got: its status, unless its process has ended.
 
     *external_descriptors* is a JSON array of what its standard streams were, under crun's name for it.
-    *groups* are the cgroup and the class of service that end with it (preparation.py).
+    *groups* are the cgroup and the class of service that end with it (preparation.py). *device_rules* is a
+    JSON array of those that ``update`` has put in the place of the config's.
     """
 
     id: str
@@ -57,6 +58,7 @@ class State(Record):
     external_descriptors: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
     groups: dict[str, object] | None = None
+    device_rules: str = ""
 
     def status(self) -> str:
         """Return creating, created, running, paused or stopped."""
@@ -198,8 +200,7 @@ class Directory:
         leaving = f"{self.path}~{os.getpid()}"
         try:
             os.rename(self.path, leaving)
-            for name in os.listdir(leaving):
-                os.unlink(f"{leaving}/{name}")
+            _empty(leaving)
             os.rmdir(leaving)
         except FileNotFoundError:
             return False
@@ -230,6 +231,16 @@ class Directory:
     def _read(self, name: str) -> bytes:
         with open(f"{self.path}/{name}", "rb") as file:
             return file.read()
+
+
+def _empty(directory: str) -> None:
+    for name in os.listdir(directory):
+        path = f"{directory}/{name}"
+        try:
+            os.unlink(path)
+        except IsADirectoryError:
+            _empty(path)
+            os.rmdir(path)
 
 
 def write_atomically(path: str, content: bytes) -> None:

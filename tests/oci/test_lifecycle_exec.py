@@ -44,6 +44,15 @@ def test_it_is_in_every_namespace(bundle: Bundle) -> None:
     ).replace(" ", "\n")
 
 
+@pytest.mark.parametrize("identity", ["root", "root-userns"], indirect=True)
+def test_its_cwd_may_be_closed_to_its_user(bundle: Bundle) -> None:
+    """A directory that the container's root may enter is a cwd for each user."""
+    bundle.directory("rootfs/private", mode=0o700)
+    start(bundle)
+    assert inside(bundle, "pwd", "--cwd", "/private", "--user", "1000:1000") == "/private"
+    assert inside(bundle, "pwd", "--cwd", "/private", "--user", "0") == "/private"
+
+
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
 def test_the_exit_code_is_the_process_own(bundle: Bundle, script: str, code: int) -> None:
     """In the foreground the exit code is passed on."""

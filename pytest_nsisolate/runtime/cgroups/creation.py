@@ -6,6 +6,7 @@ import errno
 import os
 
 from ..errors import SetupError
+from ..namespaces import host_id
 from .group import HINT, NO_RIGHTS, Cgroup, read, write
 from .locate import UNIFIED, Hierarchy
 
@@ -143,11 +144,7 @@ def delegate(plan: Plan, hierarchy: Hierarchy, path: str) -> None:
         for mount in plan.mounts
     ):
         return
-    uid = plan.process.user.uid
-    for mapping in plan.uid_mappings:
-        if mapping.container_id <= uid < mapping.container_id + mapping.size:
-            uid += mapping.host_id - mapping.container_id
-            break
+    uid = host_id(plan.uid_mappings, plan.process.user.uid)
     if uid == os.geteuid():
         return
     for name in (".", *(read(_DELEGATED).split() or _DELEGATED_AT_LEAST)):

@@ -86,22 +86,15 @@ class Cgroup(Record):
         names = [controller for controller, _path in self.directories if controller]
         wanted = resources.replace(pids_limit=None) if but_pids else resources
         if resources.memory is not None and resources.memory.check_before_update:
-            self._check_memory(resources.memory.limit or 0)
+            self._check_memory(resources.memory.limit or 0, resources.memory.swap or 0)
         pending = limits.writes(wanted, names, self.v2_controllers)
+        self._write_all(pending)
         if self.unit:
-            # First: what it writes to the files itself is only about right.
             from .systemd.unit import limit
 
             limit(self.unit, wanted, on_v1=self.directory("devices") is not None)
-        for i, entry in enumerate(pending):
-            try:
-                self._write(entry)
-            except SetupError as error:
-                # Two limits that bound each other: the second may have to go first.
-                if error.errno != errno.EINVAL or not _bound_each_other(pending[i : i + 2]):
-                    raise
-                self._write(pending[i + 1])
-                self._write(entry)
+            # Again: what it writes to the files itself is only about right.
+            self._write_all(pending)
         if resources.devices:
             self._limit_devices(resources.devices)
 
@@ -118,15 +111,33 @@ class Cgroup(Record):
             call = "container init was OOM-killed (memory limit too low?)"
             raise SetupError(_STEP, f"linux.resources.memory.limit: {call}") from error
 
-    def _check_memory(self, limit: int) -> None:
+    def _check_memory(self, limit: int, swap: int) -> None:
+        """Refuse limits that are below what is in use: on v2 the kernel would kill, on v1 it refuses."""
         unified = self.directory(UNIFIED)
-        if limit > 0 and unified and "memory" in self.v2_controllers:
-            used = int(read(f"{unified}/memory.current") or 0)
-            if used > limit:
+        if not unified or "memory" not in self.v2_controllers:
+            return
+        used = int(read(f"{unified}/memory.current") or 0)
+        swapped = int(read(f"{unified}/memory.swap.current") or 0)
+        for name, words, asked, there in (
+            ("swap", "memory+swap", swap, used + swapped),
+            ("limit", "memory", limit, used),
+        ):
+            if 0 < asked < there:
                 raise UnsupportedError(
-                    f"linux.resources.memory.limit: {limit} is below the {used} bytes in use "
-                    "(checkBeforeUpdate)"
+                    f"linux.resources.memory.{name}: rejecting {words} limit {asked}: "
+                    f"{there} bytes are in use (checkBeforeUpdate)"
                 )
+
+    def _write_all(self, pending: list[Write]) -> None:
+        for i, entry in enumerate(pending):
+            try:
+                self._write(entry)
+            except SetupError as error:
+                # Two limits that bound each other: the second may have to go first.
+                if error.errno != errno.EINVAL or not _bound_each_other(pending[i : i + 2]):
+                    raise
+                self._write(pending[i + 1])
+                self._write(entry)
 
     def _write(self, entry: Write) -> None:
         directory = self.directory(UNIFIED if entry.version == 2 else entry.controller)

@@ -8,7 +8,7 @@ from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 #: A cgroup of v2 has no name in /proc/self/cgroup; this is ours for its hierarchy.
 UNIFIED = ""
@@ -51,7 +51,7 @@ def hierarchies(pid: int = 0) -> tuple[Hierarchy, ...]:
         mountinfo = file.read()
     with open(f"/proc/{pid or 'self'}/cgroup", errors="surrogateescape") as file:
         own = file.read()
-    found = parse(mountinfo, own)
+    found = parse(mountinfo, own, _is_uncovered)
     return tuple(_with_controllers(h) if h.version == 2 else h for h in found)
 
 
@@ -63,9 +63,19 @@ def _with_controllers(hierarchy: Hierarchy) -> Hierarchy:
         return hierarchy
 
 
-def parse(mountinfo: str, own: str) -> tuple[Hierarchy, ...]:
-    """Make hierarchies of the texts of /proc/self/mountinfo and /proc/self/cgroup."""
-    mounts = list(_cgroup_mounts(mountinfo.splitlines()))
+def _is_uncovered(mount_point: str) -> bool:
+    # Another mount above it may hide a hierarchy, as where somebody binds v2's over all others.
+    return os.path.exists(f"{mount_point}/cgroup.procs")
+
+
+def parse(
+    mountinfo: str, own: str, is_usable: Callable[[str], bool] = lambda _path: True
+) -> tuple[Hierarchy, ...]:
+    """Make hierarchies of the texts of /proc/self/mountinfo and /proc/self/cgroup.
+
+    *is_usable* tells whether what is mounted on a path can be reached there.
+    """
+    mounts = [m for m in _cgroup_mounts(mountinfo.splitlines()) if is_usable(m[2])]
     found: list[Hierarchy] = []
     unified: list[Hierarchy] = []
     for line in own.splitlines():
