@@ -39,16 +39,13 @@ class TableFile:
     """A table that grows by a line as each test ends, so that an interrupted run has one too."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8")
-        self._write("test\tresult\tseconds\tnote")
+        self._path = path
+        path.write_text("test\tresult\tseconds\tnote\n", encoding="utf-8")
 
     def add(self, result: Result) -> None:
         """Write a line."""
-        self._write(result.line())
-
-    def _write(self, line: str) -> None:
-        self._file.write(line + "\n")
-        self._file.flush()
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(result.line() + "\n")
 
 
 def read_rows(path: Path, *header: str) -> list[dict[str, str]]:
