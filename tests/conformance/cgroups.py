@@ -10,7 +10,9 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+import signal
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,9 @@ VIEWS = ("hybrid", "v1", "v2")
 
 #: The cgroup that runc's suite expects to be writable for an ordinary user.
 DELEGATED = "runc-cgroups-integration-test"
+
+#: How long killed processes may take to be gone.
+_SECONDS_TO_END = 30.0
 
 _RT_RUNTIME = "cpu.rt_runtime_us"
 
@@ -83,11 +88,29 @@ class Own:
             (path / "cgroup.procs").write_text("0")
 
     def remove(self) -> None:
-        """Remove them, with all below."""
-        for path in self.paths.values():
-            remove_below(path)
-            with contextlib.suppress(FileNotFoundError):
-                path.rmdir()
+        """End what is left in them, and remove them, with all below."""
+        deadline = time.monotonic() + _SECONDS_TO_END
+        while any(path.exists() for path in self.paths.values()):
+            for path in self.paths.values():
+                _kill(path)
+                remove_below(path)
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+            if time.monotonic() > deadline:
+                raise SetupError(
+                    f"cgroups that cannot be removed: {' '.join(map(str, self.paths.values()))}"
+                )
+            time.sleep(0.01)
+
+
+def _kill(top: Path) -> None:
+    """Kill the processes of the cgroup *top* and of those below."""
+    for where, _names, _files in os.walk(top):
+        with contextlib.suppress(OSError):
+            for pid in Path(where, "cgroup.procs").read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+    # A frozen process dies when it is thawed.
+    thaw([top])
 
 
 def remove_below(top: Path, keep: str | None = None) -> list[str]:
@@ -111,10 +134,10 @@ def roots() -> list[Path]:
     return [path for path in ROOT.iterdir() if path.is_dir() and not path.is_symlink()]
 
 
-def thaw() -> None:
-    """Thaw all that is frozen, so that it can be killed."""
-    for root in roots():
-        for where, _names, files in os.walk(root):
+def thaw(tops: Iterable[Path]) -> None:
+    """Thaw all that is frozen in *tops* and below, so that it can be killed."""
+    for top in tops:
+        for where, _names, files in os.walk(top):
             for file, word in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
                 if file in files:
                     with contextlib.suppress(OSError):

@@ -43,7 +43,9 @@ def _run(plan: Plan) -> None:
         environment["XDG_RUNTIME_DIR"] = str(scratch / "xdg")
     before = sandbox.mounts()
     keep = cgroups.DELEGATED if plan.user != 0 and plan.delegation else None
-    sessions = Sessions(plan.user, environment, cgroups.thaw, lambda: _sweep(before, keep))
+    sessions = Sessions(
+        plan.user, environment, lambda: cgroups.thaw(cgroups.roots()), lambda: _sweep(before, keep)
+    )
     run = Run(
         built=Built(directory=Path(plan.built)),
         runtime=Path(plan.runtime),

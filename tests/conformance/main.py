@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,8 @@ def main(arguments: list[str]) -> int:
         return inside.main(Path(arguments[1]))
     given = _parse(arguments)
     os.umask(0o022)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         return _run(given)
     except SetupError as error:
@@ -75,6 +78,7 @@ def _run(given: argparse.Namespace) -> int:
         raise SetupError(
             "has to be root, to make namespaces and devices; --user tests as somebody else"
         )
+    theirs = runtime.given(given.runtime, given.user) if given.runtime else None
     suite = SUITES[given.suite]
     work: Path = given.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
@@ -86,11 +90,7 @@ def _run(given: argparse.Namespace) -> int:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     directory = work / "runs" / f"{suite.name}{'-user' if given.user else ''}-{stamp}-{os.getpid()}"
     (directory / "logs").mkdir(parents=True)
-    chosen = (
-        runtime.given(given.runtime, given.user)
-        if given.runtime
-        else runtime.ours(directory, given.user)
-    )
+    chosen = theirs or runtime.ours(directory, given.user)
     chosen = peers.adapted(chosen, suite.name, directory)
     table_file = (given.table or directory / "table.tsv").resolve()
     started = time.monotonic()
