@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_every_property_by_the_command(bundle: Bundle, verb: str) -> None:
         field.path for field in config_fields() if "refused" not in field.flags
     }
     argv = ["--root", f"{bundle.path}/state", verb, "--bundle", str(bundle.path), bundle.id]
-    calls = [(json.dumps(wrong.config()), argv) for wrong in wrongs]
+    calls = [(_text(wrong.config(), verb), argv) for wrong in wrongs]
     problems = [
         f"{wrong}: {problem}"
         for wrong, finished in zip(wrongs, call_many(bundle, calls), strict=True)
@@ -44,6 +45,14 @@ def test_every_property_by_the_command(bundle: Bundle, verb: str) -> None:
     ]
     assert not problems, "\n".join(problems)
     assert_nothing_is_left(bundle)
+
+
+def _text(config: Any, verb: str) -> str:
+    """Return the config as it is written; a terminal would need somebody to attend a created container."""
+    process = config.get("process") if isinstance(config, dict) else None
+    if verb == "create" and isinstance(process, dict) and process.get("terminal") is True:
+        process["terminal"] = False
+    return json.dumps(config)
 
 
 def _problem(path: str, finished: Finished) -> str:
@@ -64,13 +73,12 @@ def assert_nothing_is_left(bundle: Bundle) -> None:
     assert not left
 
 
-@pytest.mark.parametrize("verb", ["run", "create"])
-def test_without_a_process(bundle: Bundle, verb: str) -> None:
-    """config.md: ``process`` is required when ``start`` is called; it is missed before."""
+def test_without_a_process(bundle: Bundle) -> None:
+    """config.md: ``process`` is required when ``start`` is called; ``run`` misses it before."""
     config = complete_config()
     del config["process"]
     write_config(bundle, config)
-    finished = call(bundle, verb, "--bundle", str(bundle.path), bundle.id)
+    finished = call(bundle, "run", "--bundle", str(bundle.path), bundle.id)
     assert_one_sentence(finished, "process: is required to run a container, and missing")
     assert_nothing_is_left(bundle)
 
