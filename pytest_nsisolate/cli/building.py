@@ -9,6 +9,7 @@ from ..runtime.container import Request
 from ..runtime.errors import SpecError, UnsupportedError
 from ..runtime.mounts import describe
 from ..runtime.plan import NO_PROCESS
+from ..runtime.preparation import DISABLED, SYSTEMD
 from ..runtime.rootless import with_user_namespace
 from .arguments import UsageError, first, whole_number
 
@@ -31,8 +32,9 @@ OPTIONS = (
 )
 
 _KEEP_GROUPS = "run.oci.keep_original_groups"
-#: The annotations that change what a container is: all others are only passed on.
-EFFECTIVE_ANNOTATIONS = (_KEEP_GROUPS,)
+#: The annotations that change what a container is, with a dot at the end what they begin with; all others
+#: are only passed on.
+EFFECTIVE_ANNOTATIONS = (_KEEP_GROUPS, "org.systemd.property.")
 
 HELP = """\
   -b, --bundle DIR         the bundle's directory (default: .)
@@ -71,6 +73,7 @@ def read_request(
         raise SpecError("process", "is required to run a container, and missing")
     process = with_caller(plan.process or NO_PROCESS, plan.annotations)
     plan = with_user_namespace(plan.replace(process=process), process.user)
+    _check_cgroups(plan, container_id, settings.cgroup_manager)
     if notify_address() and directory is not None:
         from ..runtime.notify import with_notify
 
@@ -90,7 +93,7 @@ def read_request(
         preserve_fds=preserved_fds(given),
         pivot="--no-pivot" not in given,
         session_keyring="--no-new-keyring" not in given,
-        cgroups=_may_have_cgroups(plan, settings),
+        cgroup_manager=settings.cgroup_manager,
         notify_address=notify_address(),
     )
 
@@ -106,16 +109,26 @@ def notify_address() -> str:
     return address if address.startswith(("/", "@")) else ""
 
 
-def _may_have_cgroups(plan: Plan, settings: Settings) -> bool:
-    """Tell whether cgroups are to be made. Raises UnsupportedError where limits would go unenforced."""
-    if settings.cgroup_manager != "disabled":
-        return True
+def _check_cgroups(plan: Plan, container_id: str, manager: str) -> None:
+    """Refuse what this manager of cgroups does not understand, or would leave unenforced."""
+    if manager == SYSTEMD:
+        from ..runtime.cgroups.systemd.annotations import read_properties
+        from ..runtime.cgroups.systemd.scope import read_scope
+
+        read_scope(plan, container_id)
+        read_properties(plan.annotations)
+    elif ":" in plan.cgroups_path:
+        raise UnsupportedError(
+            f"linux.cgroupsPath: {plan.cgroups_path!r} is the systemd manager's slice:prefix:name: "
+            "use --cgroup-manager systemd, or a path"
+        )
     resources = plan.resources
-    if resources is not None and resources.replace(devices=()) != type(resources)():
+    if manager != DISABLED or resources is None:
+        return
+    if resources.replace(devices=()) != type(resources)():
         raise UnsupportedError(
             "linux.resources needs a cgroup, and --cgroup-manager disabled makes none"
         )
-    return False
 
 
 def preserved_fds(given: dict[str, str]) -> int:

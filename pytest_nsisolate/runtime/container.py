@@ -23,7 +23,7 @@ from .errors import LifecycleError, NsisolateError, SpecError
 from .launch_options import LaunchOptions
 from .launcher import Launched, launch
 from .liveness import open_process, start_time, wait_for_end
-from .preparation import Preparation, prepare
+from .preparation import CGROUPFS, Preparation, prepare
 from .privileges import ungrantable
 from .record import Record
 from .state import (
@@ -55,7 +55,7 @@ class Request(Record):
     """A container to be created: its plan, and what the command line says besides.
 
     *config* is the text that the plan was made from, *directory* None for one that nobody else shall know.
-    *cgroups* False: no cgroup is made, whatever the plan says. *notify_address*: systemd's, of NOTIFY_SOCKET.
+    *cgroup_manager* is one of preparation.py's. *notify_address*: systemd's, of NOTIFY_SOCKET.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Request(Record):
     preserve_fds: int = 0
     pivot: bool = True
     session_keyring: bool = True
-    cgroups: bool = True
+    cgroup_manager: str = CGROUPFS
     notify_address: str = ""
 
 
@@ -118,7 +118,7 @@ def _prepare(request: Request) -> Preparation:
     known = request.directory is not None
     # One that others know may be paused or updated by them, and that takes a cgroup.
     preparation = prepare(
-        plan, request.id, state, cgroups=request.cgroups, always_cgroup=known and request.cgroups
+        plan, request.id, state, cgroup_manager=request.cgroup_manager, always_cgroup=known
     )
     if preparation.groups() is not None:
         _save(request, 0, CREATING, preparation)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .cgroups.group import Cgroup
+    from .cgroups.systemd.placeholder import Placeholder
     from .plan import Plan
     from .resctrl import ClassOfService
     from .seccomp.load import Filter
@@ -28,6 +29,7 @@ class Preparation:
 
     def __init__(self) -> None:
         self.cgroup: Cgroup | None = None
+        self.placeholder: Placeholder | None = None
         self.class_of_service: ClassOfService | None = None
         self.syscall_filter: Filter | None = None
         self.held_root = ""
@@ -49,7 +51,9 @@ class Preparation:
                 group.join()
 
     def close(self) -> None:
-        """Close what init has inherited."""
+        """Close what init has inherited, and end what has kept its place."""
+        if self.placeholder is not None:
+            self.placeholder.end()
         if self.syscall_filter is not None:
             self.syscall_filter.close()
         for fd in self.binds.values():
@@ -126,6 +130,9 @@ class Preparation:
             release_root(self.held_root)
 
 
+#: Who makes the cgroups: ``--cgroup-manager``.
+CGROUPFS, SYSTEMD, DISABLED = CGROUP_MANAGERS = ("cgroupfs", "systemd", "disabled")
+
 #: For a plan that asks for none of it.
 NOTHING = Preparation()
 
@@ -135,7 +142,7 @@ def prepare(
     container_id: str,
     state: Mapping[str, object],
     *,
-    cgroups: bool = True,
+    cgroup_manager: str = CGROUPFS,
     always_cgroup: bool = False,
 ) -> Preparation:
     """Make what the plan asks for. Raises SetupError and UnsupportedError; nothing is left then.
@@ -145,10 +152,16 @@ def prepare(
     """
     made = Preparation()
     try:
-        if cgroups and (plan.resources is not None or plan.cgroups_path or always_cgroup):
+        asked = plan.resources is not None or plan.cgroups_path or always_cgroup
+        if asked and cgroup_manager != DISABLED:
             from .cgroups.group import create
 
-            made.cgroup = create(plan, container_id, always=always_cgroup)
+            if cgroup_manager == SYSTEMD:
+                from .cgroups.systemd.placeholder import Placeholder
+
+                made.placeholder = Placeholder()
+            member = made.placeholder.pid if made.placeholder is not None else 0
+            made.cgroup = create(plan, container_id, always=always_cgroup, member=member)
         if plan.intel_rdt is not None:
             from . import resctrl
 

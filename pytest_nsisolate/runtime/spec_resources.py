@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import SpecError, UnsupportedError
+from .errors import SpecError
 from .resources import (
     BlockIO,
     Cpu,
@@ -32,18 +32,13 @@ _DIGITS = 5
 
 
 def read_cgroups_path(linux: Reader) -> str:
-    """Return ``cgroupsPath``."""
+    """Return ``cgroupsPath``: a path, or the systemd manager's ``slice:prefix:name``."""
     path = linux.string("cgroupsPath")
     if ".." in path.split("/"):
         raise linux.wrong("cgroupsPath", f"{show(path)} goes up with '..'")
     if path and not path.replace(".", "").strip("/"):
         raise linux.wrong(
             "cgroupsPath", f"{show(path)} is the root cgroup, which is not a container's"
-        )
-    if ":" in path:
-        raise UnsupportedError(
-            f"{linux.field('cgroupsPath')}: {show(path)} is the systemd manager's slice:prefix:name; "
-            "this runtime has the cgroupfs manager only, which takes a path"
         )
     return path
 

@@ -216,7 +216,6 @@ def test_a_missing_value_names_its_field(bundle: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("linux.cgroupsPath", "system.slice:prefix:name"),
         ("linux.mountLabel", "label"),
         ("process.apparmorProfile", "profile"),
         ("mounts[0].options", ["idmap"]),

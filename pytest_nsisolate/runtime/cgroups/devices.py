@@ -42,7 +42,7 @@ def complete(rules: Sequence[DeviceRule]) -> tuple[DeviceRule, ...]:
     back in whole or in part come before it, right after the one that denies all.
     """
     for i in range(len(rules) - 1, -1, -1):
-        if _is_everything(rules[i]):
+        if is_everything(rules[i]):
             if rules[i].allow:
                 return tuple(rules)
             before, after = rules[: i + 1], rules[i + 1 :]
@@ -62,7 +62,8 @@ def _takes_back(rule: DeviceRule, default: DeviceRule) -> bool:
     )
 
 
-def _is_everything(rule: DeviceRule) -> bool:
+def is_everything(rule: DeviceRule) -> bool:
+    """Tell whether a rule is about all devices and all access."""
     return rule == DeviceRule(allow=rule.allow, access=rule.access) and set(rule.access) == set(
         "rwm"
     )
@@ -76,7 +77,7 @@ def lines(rules: Sequence[DeviceRule]) -> list[tuple[str, str]]:
         major = "*" if rule.major is None else rule.major
         minor = "*" if rule.minor is None else rule.minor
         # The kernel takes "a" for all devices and all access, whatever stands behind it.
-        kinds = "cb" if rule.type == "a" and not _is_everything(rule) else rule.type
+        kinds = "cb" if rule.type == "a" and not is_everything(rule) else rule.type
         for kind in kinds:
             found.append((file, f"{kind} {major}:{minor} {rule.access}"))
     return found
