@@ -36,8 +36,7 @@ def test_every_property_by_the_command(bundle: Bundle, verb: str) -> None:
     assert {wrong.field.path for wrong in wrongs} == {
         field.path for field in config_fields() if "refused" not in field.flags
     }
-    argv = ["--root", f"{bundle.path}/state", verb, "--bundle", str(bundle.path), bundle.id]
-    calls = [(_text(wrong.config(), verb), argv) for wrong in wrongs]
+    calls = [_call(bundle, verb, wrong.config()) for wrong in wrongs]
     problems = [
         f"{wrong}: {problem}"
         for wrong, finished in zip(wrongs, call_many(bundle, calls), strict=True)
@@ -47,12 +46,13 @@ def test_every_property_by_the_command(bundle: Bundle, verb: str) -> None:
     assert_nothing_is_left(bundle)
 
 
-def _text(config: Any, verb: str) -> str:
-    """Return the config as it is written; a terminal would need somebody to attend a created container."""
+def _call(bundle: Bundle, verb: str, config: Any) -> tuple[str, list[str]]:
+    """Return the text of the config, and the arguments; a created terminal has to go somewhere."""
+    options = ["--bundle", str(bundle.path)]
     process = config.get("process") if isinstance(config, dict) else None
     if verb == "create" and isinstance(process, dict) and process.get("terminal") is True:
-        process["terminal"] = False
-    return json.dumps(config)
+        options += ["--console-socket", str(bundle.path / "console")]
+    return json.dumps(config), ["--root", f"{bundle.path}/state", verb, *options, bundle.id]
 
 
 def _problem(path: str, finished: Finished) -> str:
