@@ -15,16 +15,23 @@ if TYPE_CHECKING:
 
     from .cgroups.group import Cgroup
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .cgroups.group import Cgroup
+
 
 class Target(Record):
     """The cgroup to join in one hierarchy, and where to go if that one takes no processes, or nowhere.
 
-    *asked_for*: it was named on the command line, and nothing else will do.
+    *asked_for*: it was named on the command line, and nothing else will do. *own*: it is the container's own,
+    with its limits; *unit* is then the systemd unit that it belongs to, or an empty string.
     """
 
     directory: str
     otherwise: str = ""
     asked_for: bool = False
+    own: bool = False
+    unit: str = ""
 
 
 def sub_cgroups(options: Iterable[str]) -> dict[str, str]:
@@ -68,15 +75,18 @@ def targets(pid: int, kept: Cgroup | None, below: Mapping[str, str]) -> tuple[Ta
         if asked:
             directory = f"{directory}/{asked[0].strip('/')}".rstrip("/")
         if asked or directory != ours.get(hierarchy.mount_point):
-            found.append(Target(directory=directory, otherwise=init, asked_for=bool(asked)))
+            target = Target(directory=directory, otherwise=init, asked_for=bool(asked))
+            if own and kept is not None:
+                target = target.replace(own=True, unit=kept.unit)
+            found.append(target)
     return tuple(found)
 
 
 def join_cgroups(found: Iterable[Target]) -> None:
     """Move the calling process into cgroups. Raises SetupError.
 
-    An ordinary user whose container is where its creator was may not be able to, and loses nothing: the
-    container has no limits of its own then.
+    An ordinary user may not be able to. Where the container has a cgroup of its own, every process of it
+    has to be there; where it has none, nothing is lost: there are no limits.
     """
     for target in found:
         try:
@@ -89,6 +99,13 @@ def join_cgroups(found: Iterable[Target]) -> None:
                 _join_or_fail(target.otherwise)
             elif os.geteuid() == 0 or error.errno not in (errno.EACCES, errno.EPERM):
                 raise _refused(target.directory, error) from error
+            elif target.unit:
+                from .cgroups.systemd.unit import attach
+
+                attach(target.unit, target.directory)
+            elif target.own:
+                hint = "this has to be called from where the container was created, or above"
+                raise _refused(target.directory, error, hint) from error
 
 
 def _join(directory: str) -> None:
@@ -106,8 +123,8 @@ def _join_or_fail(directory: str) -> None:
         raise _refused(directory, error) from error
 
 
-def _refused(directory: str, error: OSError) -> SetupError:
+def _refused(directory: str, error: OSError, hint: str = "") -> SetupError:
     # The words of runc, which callers look for.
     reason = os.strerror(error.errno or 0).lower()
     call = f"adding pid {os.getpid()} to cgroups: {directory}/cgroup.procs: {reason}"
-    return SetupError("cgroups", call)
+    return SetupError("cgroups", call, hint=hint)

@@ -19,11 +19,11 @@ import os
 
 from . import init
 from .channel import READY, Channel
-from .errors import LifecycleError, NsisolateError
+from .errors import LifecycleError, NsisolateError, SpecError
 from .launch_options import LaunchOptions
 from .launcher import Launched, launch
 from .liveness import open_process, start_time, wait_for_end
-from .preparation import Preparation, prepare
+from .preparation import CGROUPFS, Preparation, prepare
 from .privileges import ungrantable
 from .record import Record
 from .state import (
@@ -55,7 +55,7 @@ class Request(Record):
     """A container to be created: its plan, and what the command line says besides.
 
     *config* is the text that the plan was made from, *directory* None for one that nobody else shall know.
-    *cgroups* False: no cgroup is made, whatever the plan says. *notify_address*: systemd's, of NOTIFY_SOCKET.
+    *cgroup_manager* is one of preparation.py's. *notify_address*: systemd's, of NOTIFY_SOCKET.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Request(Record):
     preserve_fds: int = 0
     pivot: bool = True
     session_keyring: bool = True
-    cgroups: bool = True
+    cgroup_manager: str = CGROUPFS
     notify_address: str = ""
 
 
@@ -118,7 +118,7 @@ def _prepare(request: Request) -> Preparation:
     known = request.directory is not None
     # One that others know may be paused or updated by them, and that takes a cgroup.
     preparation = prepare(
-        plan, request.id, state, cgroups=request.cgroups, always_cgroup=known and request.cgroups
+        plan, request.id, state, cgroup_manager=request.cgroup_manager, always_cgroup=known
     )
     if preparation.groups() is not None:
         _save(request, 0, CREATING, preparation)
@@ -129,6 +129,8 @@ def _build(
     request: Request, preparation: Preparation, *, attended: bool, gate: Gate | None = None
 ) -> Launched:
     """Launch the container up to READY, hooks of the creation included."""
+    if not request.pivot:
+        from . import rootfs_move  # noqa: F401 - now: the container's root may not get at our files
     options = LaunchOptions(
         id=request.id,
         bundle=request.bundle,
@@ -154,8 +156,10 @@ def _call_creation_hooks(request: Request, pid: int, preparation: Preparation) -
 
     _save(request, pid, CREATING, preparation)
     found = request.plan.hooks
-    state = hooks.state_of(request.plan, request.id, request.bundle, CREATING, pid)
+    # The older prestart is from a time when nothing was "creating"; crun and its users have it so.
+    state = hooks.state_of(request.plan, request.id, request.bundle, CREATED, pid)
     hooks.run("prestart", found.prestart, state, request.bundle)
+    state = hooks.state_of(request.plan, request.id, request.bundle, CREATING, pid)
     hooks.run("createRuntime", found.create_runtime, state, request.bundle)
 
 
@@ -216,7 +220,9 @@ def run(request: Request, *, attended: bool) -> Running:
         if request.directory is not None:
             request.directory.unlock()
         try:
-            call_poststart_hooks(request.plan, request.id, request.bundle, launched.pid)
+            call_poststart_hooks(
+                request.plan, request.id, request.bundle, launched.pid, request.warn
+            )
         except BaseException:
             launched.kill()
             raise
@@ -253,7 +259,9 @@ def _remove_groups(preparation: Preparation, warn: Warn) -> None:
         warn(str(error))
 
 
-def start(directory: Directory, plan: Plan, state: State, notify_address: str = "") -> None:
+def start(
+    directory: Directory, plan: Plan, state: State, warn: Warn, notify_address: str = ""
+) -> None:
     """Start a created container, whose directory is locked.
 
     With *notify_address*, and if it was created with one, wait until it says that it is ready.
@@ -265,6 +273,8 @@ def start(directory: Directory, plan: Plan, state: State, notify_address: str = 
         raise LifecycleError("cannot start an already running container")
     if status != CREATED:
         raise LifecycleError(f"cannot start a container in the {status} state")
+    if plan.process is None:
+        raise SpecError("process", "is required to start a container, and missing")
     from . import gate
 
     relay = open_relay(directory, notify_address)
@@ -273,7 +283,7 @@ def start(directory: Directory, plan: Plan, state: State, notify_address: str = 
     gate.remove(directory.path)
     directory.unlock()
     try:
-        call_poststart_hooks(plan, state.id, state.bundle, state.pid)
+        call_poststart_hooks(plan, state.id, state.bundle, state.pid, warn)
     except NsisolateError:
         signal_init(state, _signal.SIGKILL)
         raise
@@ -312,12 +322,20 @@ def _wait_for_execve(channel: Channel) -> None:
         channel.close()
 
 
-def call_poststart_hooks(plan: Plan, container_id: str, bundle: str, pid: int) -> None:
-    """Call the poststart hooks. Raises SetupError: the container is to be stopped then."""
-    if plan.hooks.poststart:
-        from . import hooks
+def call_poststart_hooks(plan: Plan, container_id: str, bundle: str, pid: int, warn: Warn) -> None:
+    """Call the poststart hooks. Raises SetupError: the container is to be stopped then.
 
-        state = hooks.state_of(plan, container_id, bundle, RUNNING, pid)
+    Before 1.2 of the spec a failure was to be warned of; who wrote the config for that relies on it.
+    """
+    if not plan.hooks.poststart:
+        return
+    from . import hooks
+
+    state = hooks.state_of(plan, container_id, bundle, RUNNING, pid)
+    if plan.is_older_than(1, 2):
+        for failure in hooks.run_all("poststart", plan.hooks.poststart, state, bundle):
+            warn(failure)
+    else:
         hooks.run("poststart", plan.hooks.poststart, state, bundle)
 
 

@@ -19,6 +19,18 @@ from .test_errors import assert_one_sentence
 pytestmark = ours_only("its own state and sentences")
 
 
+def test_a_process_is_required_to_start_only(bundle: Bundle) -> None:
+    """config.md: process is required when start is called; without one a container can be created."""
+    del bundle.config["process"]
+    bundle.write_config()
+    ok(bundle, "create", bundle.id)
+    assert state(bundle)["status"] == "created"
+    assert_one_sentence(verb(bundle, "start", bundle.id), "process", "start")
+    assert state(bundle)["status"] == "created"
+    ok(bundle, "delete", "--force", bundle.id)
+    assert_one_sentence(verb(bundle, "run", bundle.id), "process", "run")
+
+
 def test_a_container_goes_from_created_to_gone(bundle: Bundle) -> None:
     """create, start, kill, delete: the status follows, and the program runs only after start."""
     output = create(bundle)

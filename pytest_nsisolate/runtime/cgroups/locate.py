@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import LifecycleError
+from ..mountinfo import unescaped
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -107,15 +108,8 @@ def _cgroup_mounts(lines: Iterable[str]) -> Iterable[tuple[str, str, str, list[s
         before, _, after = line.partition(" - ")
         fields, kind = before.split(), after.split()
         if len(kind) > 2 and kind[0] in ("cgroup", "cgroup2"):
-            yield kind[0], _unescaped(fields[3]), _unescaped(fields[4]), kind[2].split(",")
+            yield kind[0], unescaped(fields[3]), unescaped(fields[4]), kind[2].split(",")
 
 
 def _is_below(path: str, root: str) -> bool:
     return root in ("/", path) or path.startswith(root + "/")
-
-
-def _unescaped(field: str) -> str:
-    # proc(5): space, tab, newline and backslash are written as octal escapes.
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        field = field.replace(code, character)
-    return field
