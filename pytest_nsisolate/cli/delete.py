@@ -6,6 +6,7 @@ from ..runtime import container, spec
 from ..runtime.errors import LifecycleError, NsisolateError
 from ..runtime.state import CREATED, STOPPED
 from .arguments import HelpRequested, UsageError, first, read
+from .selecting import matching
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def main(argv: list[str], settings: Settings) -> int:
     force = bool(first(given, "--force", "-f"))
     if not positional:
         raise UsageError("`nsisolate delete` needs the ID of a container; --help tells more")
-    found = _matching(positional, settings) if first(given, "--regex", "-r") else positional
+    found = matching(positional, settings) if first(given, "--regex", "-r") else positional
     for container_id in found:
         directory = settings.directory(container_id)
         if force:
@@ -64,19 +65,6 @@ def _delete_by_force(directory: Directory, settings: Settings) -> None:
         _delete(directory, settings, force=True)
     finally:
         directory.unlock()
-
-
-def _matching(patterns: list[str], settings: Settings) -> list[str]:
-    import re
-
-    from ..runtime.state import containers
-
-    try:
-        compiled = [re.compile(pattern) for pattern in patterns]
-    except re.error as error:
-        raise UsageError(f"--regex: {error}") from None
-    names = [directory.id for directory in containers(settings.state_root())]
-    return [name for name in names if any(pattern.search(name) for pattern in compiled)]
 
 
 def _delete(directory: Directory, settings: Settings, *, force: bool) -> None:

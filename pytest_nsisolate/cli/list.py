@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..runtime.errors import LifecycleError
+from ..runtime.spec_json import encode
 from ..runtime.state import containers
 from .arguments import HelpRequested, UsageError, first, read
 from .stating import describe
@@ -37,9 +38,7 @@ def main(argv: list[str], settings: Settings) -> int:
         for state in found:
             print(state["id"])
     elif form == "json":
-        import json
-
-        print(json.dumps(found))
+        print(encode(found))
     else:
         _print_table(found)
     return 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 
+from ..runtime.container import processes
 from ..runtime.errors import LifecycleError
-from ..runtime.members import members
-from ..runtime.state import STOPPED
+from ..runtime.spec_json import encode
 from .arguments import HelpRequested, UsageError, first, read, required_id
 
 TYPE_CHECKING = False
@@ -37,12 +37,9 @@ def main(argv: list[str], settings: Settings) -> int:
     form = first(given, "--format", "-f", default="table")
     if form not in ("table", "json"):
         raise UsageError(f"--format: {form!r} is not one of table, json")
-    state = settings.directory(container_id).load()
-    pids = [] if state.status() == STOPPED else members(state.pid)
+    pids = processes(settings.directory(container_id).load())
     if form == "json":
-        import json
-
-        print(json.dumps(pids))
+        print(encode(pids))
     else:
         _print_table(pids, options or ["-ef"])
     return 0

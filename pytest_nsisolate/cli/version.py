@@ -9,5 +9,9 @@ _FEATURES = "+SYSTEMD +SELINUX +APPARMOR +CAP +SECCOMP +EBPF"
 
 
 def print_version() -> None:
-    """Print the versions of this program and of the spec, as runc does, and the features, as crun does."""
-    print(f"nsisolate version {__version__}\nspec: {SPEC_VERSION}\n{_FEATURES}")
+    """Print the versions of this program and of the spec, as runc does, and the features, as crun does.
+
+    Docker and others look for the lines by their beginnings; a release's commit is known by its tag.
+    """
+    print(f"nsisolate version {__version__}\ncommit: v{__version__}")
+    print(f"spec: {SPEC_VERSION}\n{_FEATURES}")

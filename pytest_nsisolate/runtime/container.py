@@ -366,11 +366,20 @@ def signal_init(state: State, number: int) -> bool:
     return True
 
 
-def signal_all(state: State, number: int) -> None:
-    """Send a signal to every process of the container; none may be left."""
-    for pid in processes(state):
-        _signal_one(pid, number)
+def signal_all(state: State, number: int) -> int:
+    """Send a signal to every process of the container; return how many there were.
+
+    None escapes SIGKILL by being forked meanwhile.
+    """
+    signalled: set[int] = set()
+    while found := {*processes(state)} - signalled:
+        for pid in found:
+            _signal_one(pid, number)
+        signalled |= found
+        if number != _signal.SIGKILL:
+            break
     _let_die(state, number)
+    return len(signalled)
 
 
 def _let_die(state: State, number: int) -> None:

@@ -33,6 +33,8 @@ def test_list_has_every_container(bundle: Bundle) -> None:
     ]
     assert entry == state(bundle)
     assert_one_sentence(verb(bundle, "list", "--format", "xml"), "xml")
+    # Compact, as Go writes it: there are readers that do not parse it.
+    assert f'"id":"{bundle.id}","pid":{pid},' in ok(bundle, "list", "-f", "json").out
 
 
 def test_list_without_containers(bundle: Bundle) -> None:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import pytest
 
 from .bundle import BUSYBOX, Bundle
+from .lifecycle import ok
 from .runtime_under_test import is_ours, ours_only
 from .test_errors import assert_one_sentence, call
 
@@ -42,6 +43,18 @@ def test_the_default_config_fits_the_cgroups(bundle: Bundle) -> None:
     config = json.loads((bundle.path / "config.json").read_text())
     found = {"type": "cgroup"} in config["linux"]["namespaces"]
     assert found == os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+
+
+@ours_only("its own file")
+@pytest.mark.parametrize("identity", ["user"], indirect=True)
+def test_spec_writes_the_file_that_is_named(bundle: Bundle) -> None:
+    """``--file`` is below the bundle, or anywhere."""
+    for name in ("other.json", str(bundle.path / "tmp.json")):
+        ok(bundle, "spec", "-b", str(bundle.path), "--rootless", "--file", name)
+    texts = [(bundle.path / name).read_text() for name in ("other.json", "tmp.json")]
+    assert json.loads(texts[0])["root"]["path"] == "rootfs"
+    assert texts[0] == texts[1]
+    assert not (bundle.path / "config.json").exists()
 
 
 @ours_only("its own file")
@@ -88,8 +101,10 @@ def test_features_is_the_specs_structure(bundle: Bundle) -> None:
 def test_version_names_the_program_and_the_spec(bundle: Bundle) -> None:
     """``--version`` prints both versions."""
     out = call(bundle, "--version").out
-    assert out.startswith("nsisolate version ")
-    assert "\nspec: 1." in out
+    first, commit, spec_line, *_ = out.splitlines()
+    assert first.startswith("nsisolate version ")
+    assert commit == f"commit: v{first.split()[2]}"
+    assert spec_line.startswith("spec: 1.")
 
 
 @ours_only("its own text")
