@@ -35,7 +35,7 @@ from .mount_options import with_label
 from .mounts import perform
 from .preparation import NOTHING
 from .privileges import lower_rlimits, raise_rlimits
-from .rootfs_pivot import enter, finish_root, pivot, prepare_root
+from .rootfs_pivot import enter, finish_root, open_root, pivot, prepare_root
 from .syscalls_keyctl import keyctl_join_session_keyring
 from .working_directory import become_in_cwd
 
@@ -150,7 +150,10 @@ def container(
         join_session_keyring(f"_ses.{options.id}")
     set_names(plan)
     own_namespace = plan.creates("mount")
-    root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
+    if plan.has("mount"):
+        root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
+    else:
+        root_fd = open_root(plan.root.path)
     slave = build_root(plan, root_fd, channel, preparation)
     if has_runtime_hooks(plan):
         channel.send(BUILT)
@@ -168,7 +171,7 @@ def container(
     if settings is not None:
         settings.apply()
     become_in_cwd(process, keep=capabilities_for(syscall_filter, process))
-    program = find_executable(process)
+    program = find_executable(process) if process.args else ""
     process = with_home(process)
     channel = wait_for_go(channel, options, preparation.kept_fds)
     try:

@@ -15,18 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .cgroups.group import Cgroup
+    from .cgroups.systemd.placeholder import Placeholder
     from .plan import Plan
     from .resctrl import ClassOfService
     from .seccomp.load import Filter
 
 
 class Preparation:
-    """What was made; *cgroup* and *class_of_service* last as long as the container."""
+    """What was made; *cgroup*, *class_of_service* and *held_root* last as long as the container.
+
+    *held_root* is the rootfs of a container in the caller's own mount namespace: its mounts lie there.
+    """
 
     def __init__(self) -> None:
         self.cgroup: Cgroup | None = None
+        self.placeholder: Placeholder | None = None
         self.class_of_service: ClassOfService | None = None
         self.syscall_filter: Filter | None = None
+        self.held_root = ""
         self.binds: dict[int, int] = {}
         self.devices: dict[str, int] = {}
 
@@ -45,7 +51,9 @@ class Preparation:
                 group.join()
 
     def close(self) -> None:
-        """Close what init has inherited."""
+        """Close what init has inherited, and end what has kept its place."""
+        if self.placeholder is not None:
+            self.placeholder.end()
         if self.syscall_filter is not None:
             self.syscall_filter.close()
         for fd in self.binds.values():
@@ -80,6 +88,8 @@ class Preparation:
         if self.class_of_service is not None:
             service = self.class_of_service
             found["intelRdt"] = {"directory": service.directory, "made": list(service.made)}
+        if self.held_root:
+            found["root"] = self.held_root
         return found or None
 
     @staticmethod
@@ -103,6 +113,7 @@ class Preparation:
                 tasks=(),
                 made=service.array("made", absolute),
             )
+        found.held_root = reader.string("root")
         return found
 
     def remove(self) -> None:
@@ -113,7 +124,14 @@ class Preparation:
             remove(self.cgroup)
         if self.class_of_service is not None:
             self.class_of_service.remove()
+        if self.held_root:
+            from .rootfs_pivot import release_root
 
+            release_root(self.held_root)
+
+
+#: Who makes the cgroups: ``--cgroup-manager``.
+CGROUPFS, SYSTEMD, DISABLED = CGROUP_MANAGERS = ("cgroupfs", "systemd", "disabled")
 
 #: For a plan that asks for none of it.
 NOTHING = Preparation()
@@ -124,7 +142,7 @@ def prepare(
     container_id: str,
     state: Mapping[str, object],
     *,
-    cgroups: bool = True,
+    cgroup_manager: str = CGROUPFS,
     always_cgroup: bool = False,
 ) -> Preparation:
     """Make what the plan asks for. Raises SetupError and UnsupportedError; nothing is left then.
@@ -134,10 +152,16 @@ def prepare(
     """
     made = Preparation()
     try:
-        if cgroups and (plan.resources is not None or plan.cgroups_path or always_cgroup):
+        asked = plan.resources is not None or plan.cgroups_path or always_cgroup
+        if asked and cgroup_manager != DISABLED:
             from .cgroups.group import create
 
-            made.cgroup = create(plan, container_id, always=always_cgroup)
+            if cgroup_manager == SYSTEMD:
+                from .cgroups.systemd.placeholder import Placeholder
+
+                made.placeholder = Placeholder()
+            member = made.placeholder.pid if made.placeholder is not None else 0
+            made.cgroup = create(plan, container_id, always=always_cgroup, member=member)
         if plan.intel_rdt is not None:
             from . import resctrl
 
@@ -146,6 +170,11 @@ def prepare(
             from .seccomp.load import Filter
 
             made.syscall_filter = Filter(plan.seccomp, state)
+        if not plan.has("mount"):
+            from .rootfs_pivot import hold_root
+
+            hold_root(plan.root.path)
+            made.held_root = plan.root.path
         if _needs_binds(plan):
             from . import host_binds
 

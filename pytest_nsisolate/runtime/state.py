@@ -17,6 +17,7 @@ import fcntl
 import os
 import time
 
+from .caller import is_machine_root, runtime_directory
 from .errors import LifecycleError
 from .liveness import open_process
 from .preparation import Preparation
@@ -280,22 +281,11 @@ def default_root() -> str:
 
     /run is root's; a user, also one who is root in a user namespace only, has a runtime directory.
     """
-    if os.geteuid() == 0 and not _is_mapped_root():
+    if is_machine_root():
         return "/run/nsisolate"
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if not runtime.startswith("/"):
-        runtime = f"/run/user/{os.geteuid()}"
-        if not os.path.isdir(runtime):
-            return "/run/nsisolate" if os.geteuid() == 0 else ""
-    return f"{runtime.rstrip('/')}/nsisolate"
-
-
-def _is_mapped_root() -> bool:
-    try:
-        with open("/proc/self/uid_map", "rb") as file:
-            return file.read().split() != [b"0", b"0", b"4294967295"]
-    except OSError:
-        return False
+    if directory := runtime_directory():
+        return f"{directory}/nsisolate"
+    return "/run/nsisolate" if os.geteuid() == 0 else ""
 
 
 def _make_root(root: str) -> None:

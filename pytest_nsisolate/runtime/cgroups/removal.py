@@ -140,6 +140,16 @@ def remove(cgroup: Cgroup) -> None:
     """
     if any(os.path.isdir(path) for path in cgroup.paths):
         kill(cgroup)
+    try:
+        if cgroup.unit:
+            from .systemd.unit import stop
+
+            stop(cgroup.unit)
+    finally:
+        _remove_directories(cgroup)
+
+
+def _remove_directories(cgroup: Cgroup) -> None:
     leaves = set(cgroup.paths)
     for path in cgroup.paths:
         for below, _names, _files in os.walk(path, topdown=False):
