@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..runtime.launcher import Launched
     from ..runtime.plan import Plan
-    from ..runtime.state import Directory, State
+    from ..runtime.state import State
     from .settings import Settings
 
 _FLAGS = ("--detach", "-d", "--tty", "-t", "--no-new-privs", "--ignore-paused")
@@ -86,18 +86,20 @@ def main(argv: list[str], settings: Settings) -> int:
         return 0
     container_id = required_id(positional, "exec")
     try:
-        return _execute(settings.directory(container_id), given, repeated, positional[1:])
+        return _execute(settings, container_id, given, repeated, positional[1:])
     except NsisolateError as error:
         error.exit_code = _NOT_RUN
         raise
 
 
 def _execute(
-    directory: Directory,
+    settings: Settings,
+    container_id: str,
     given: dict[str, str],
     repeated: dict[str, list[str]],
     command: list[str],
 ) -> int:
+    directory = settings.directory(container_id)
     state = directory.load()
     _check_status(state, given)
     plan = spec.parse_text(directory.config(), state.bundle, "config.json")
@@ -117,6 +119,7 @@ def _execute(
         bundle=state.bundle,
         preserve_fds=building.preserved_fds(given),
         attended=not detached,
+        detail=settings.log.details(),
     )
     signals = None if detached else Signals()
     launched = _launch(state, plan, options, below)
