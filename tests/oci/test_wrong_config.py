@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -36,7 +35,7 @@ def test_every_property_by_the_command(bundle: Bundle, verb: str) -> None:
     assert {wrong.field.path for wrong in wrongs} == {
         field.path for field in config_fields() if "refused" not in field.flags
     }
-    calls = [_call(bundle, verb, wrong.config()) for wrong in wrongs]
+    calls = [(json.dumps(wrong.config()), arguments(bundle, verb, wrong)) for wrong in wrongs]
     problems = [
         f"{wrong}: {problem}"
         for wrong, finished in zip(wrongs, call_many(bundle, calls), strict=True)
@@ -46,13 +45,13 @@ def test_every_property_by_the_command(bundle: Bundle, verb: str) -> None:
     assert_nothing_is_left(bundle)
 
 
-def _call(bundle: Bundle, verb: str, config: Any) -> tuple[str, list[str]]:
-    """Return the text of the config, and the arguments; a created terminal has to go somewhere."""
-    options = ["--bundle", str(bundle.path)]
-    process = config.get("process") if isinstance(config, dict) else None
-    if verb == "create" and isinstance(process, dict) and process.get("terminal") is True:
-        options += ["--console-socket", str(bundle.path / "console")]
-    return json.dumps(config), ["--root", f"{bundle.path}/state", verb, *options, bundle.id]
+def arguments(bundle: Bundle, verb: str, wrong: Wrong) -> list[str]:
+    """Return the arguments of a call that are right by themselves: ``create`` has to do with a terminal."""
+    process = wrong.config().get("process")
+    has_terminal = isinstance(process, dict) and process.get("terminal") is True
+    options = ["--console-socket", "socket"] if verb == "create" and has_terminal else []
+    root = ["--root", f"{bundle.path}/state"]
+    return [*root, verb, *options, "--bundle", str(bundle.path), bundle.id]
 
 
 def _problem(path: str, finished: Finished) -> str:
