@@ -40,11 +40,10 @@ def main(argv: list[str], settings: Settings) -> int:
     if container_id or settings.root or default_root():
         container_id = container_id or _new_id()
         directory = settings.directory(container_id)
-    request = building.read_request(given, bundle, container_id, directory, settings)
     detached = bool(first(given, "--detach", "-d"))
-    process = request.plan.process
-    terminal = process is not None and process.terminal
-    building.check_console(given, terminal=terminal, detached=detached)
+    request = building.read_request(
+        given, bundle, container_id, directory, settings, detached=detached
+    )
     if detached:
         running = container.run(request, attended=False)
         if running.relay is not None:

@@ -27,5 +27,5 @@ def main(argv: list[str], settings: Settings) -> int:
     with settings.directory(required_id(positional, "start")) as directory:
         state = directory.load()
         plan = spec.parse_text(directory.config(), state.bundle, "config.json")
-        container.start(directory, plan, state, building.notify_address())
+        container.start(directory, plan, state, settings.log.warn, building.notify_address())
     return 0

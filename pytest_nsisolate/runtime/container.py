@@ -19,7 +19,7 @@ import os
 
 from . import init
 from .channel import READY, Channel
-from .errors import LifecycleError, NsisolateError
+from .errors import LifecycleError, NsisolateError, SpecError
 from .launch_options import LaunchOptions
 from .launcher import Launched, launch
 from .liveness import open_process, start_time, wait_for_end
@@ -65,6 +65,7 @@ class Request(Record):
     directory: Directory | None
     warn: Warn
     console_socket: str = ""
+    pidfd_socket: str = ""
     pid_file: str = ""
     preserve_fds: int = 0
     pivot: bool = True
@@ -94,7 +95,7 @@ def create(request: Request) -> None:
         gate = Gate.make(directory.path)
         launched = _build(request, preparation, attended=False, gate=gate)
         try:
-            hand_over(launched, request.console_socket, request.pid_file)
+            hand_over(launched, request.console_socket, request.pid_file, request.pidfd_socket)
         except BaseException:
             launched.kill()
             raise
@@ -128,6 +129,8 @@ def _build(
     request: Request, preparation: Preparation, *, attended: bool, gate: Gate | None = None
 ) -> Launched:
     """Launch the container up to READY, hooks of the creation included."""
+    if not request.pivot:
+        from . import rootfs_move  # noqa: F401 - now: the container's root may not get at our files
     options = LaunchOptions(
         id=request.id,
         bundle=request.bundle,
@@ -153,13 +156,17 @@ def _call_creation_hooks(request: Request, pid: int, preparation: Preparation) -
 
     _save(request, pid, CREATING, preparation)
     found = request.plan.hooks
-    state = hooks.state_of(request.plan, request.id, request.bundle, CREATING, pid)
+    # The older prestart is from a time when nothing was "creating"; crun and its users have it so.
+    state = hooks.state_of(request.plan, request.id, request.bundle, CREATED, pid)
     hooks.run("prestart", found.prestart, state, request.bundle)
+    state = hooks.state_of(request.plan, request.id, request.bundle, CREATING, pid)
     hooks.run("createRuntime", found.create_runtime, state, request.bundle)
 
 
-def hand_over(launched: Launched, console_socket: str, pid_file: str) -> None:
-    """Give the terminal and the pid to those who asked for them."""
+def hand_over(
+    launched: Launched, console_socket: str, pid_file: str, pidfd_socket: str = ""
+) -> None:
+    """Give the terminal, the pid and a pidfd to those who asked for them."""
     if console_socket and launched.terminal_fd is not None:
         from .console import send_master
 
@@ -170,6 +177,10 @@ def hand_over(launched: Launched, console_socket: str, pid_file: str) -> None:
             write_atomically(pid_file, str(launched.pid).encode())
         except OSError as error:
             raise LifecycleError(f"cannot write {pid_file!r}: {error.strerror}") from None
+    if pidfd_socket:
+        from .console import send_pidfd
+
+        send_pidfd(pidfd_socket, launched.pid)
 
 
 def _save(request: Request, pid: int, phase: str, preparation: Preparation) -> None:
@@ -200,7 +211,7 @@ def run(request: Request, *, attended: bool) -> Running:
         relay = open_relay(request.directory, request.notify_address)
         launched = _build(request, preparation, attended=attended)
         try:
-            hand_over(launched, request.console_socket, request.pid_file)
+            hand_over(launched, request.console_socket, request.pid_file, request.pidfd_socket)
             _save(request, launched.pid, RUNNING, preparation)
         except BaseException:
             launched.kill()
@@ -209,7 +220,9 @@ def run(request: Request, *, attended: bool) -> Running:
         if request.directory is not None:
             request.directory.unlock()
         try:
-            call_poststart_hooks(request.plan, request.id, request.bundle, launched.pid)
+            call_poststart_hooks(
+                request.plan, request.id, request.bundle, launched.pid, request.warn
+            )
         except BaseException:
             launched.kill()
             raise
@@ -246,7 +259,9 @@ def _remove_groups(preparation: Preparation, warn: Warn) -> None:
         warn(str(error))
 
 
-def start(directory: Directory, plan: Plan, state: State, notify_address: str = "") -> None:
+def start(
+    directory: Directory, plan: Plan, state: State, warn: Warn, notify_address: str = ""
+) -> None:
     """Start a created container, whose directory is locked.
 
     With *notify_address*, and if it was created with one, wait until it says that it is ready.
@@ -258,6 +273,8 @@ def start(directory: Directory, plan: Plan, state: State, notify_address: str = 
         raise LifecycleError("cannot start an already running container")
     if status != CREATED:
         raise LifecycleError(f"cannot start a container in the {status} state")
+    if plan.process is None:
+        raise SpecError("process", "is required to start a container, and missing")
     from . import gate
 
     relay = open_relay(directory, notify_address)
@@ -266,7 +283,7 @@ def start(directory: Directory, plan: Plan, state: State, notify_address: str = 
     gate.remove(directory.path)
     directory.unlock()
     try:
-        call_poststart_hooks(plan, state.id, state.bundle, state.pid)
+        call_poststart_hooks(plan, state.id, state.bundle, state.pid, warn)
     except NsisolateError:
         signal_init(state, _signal.SIGKILL)
         raise
@@ -305,12 +322,20 @@ def _wait_for_execve(channel: Channel) -> None:
         channel.close()
 
 
-def call_poststart_hooks(plan: Plan, container_id: str, bundle: str, pid: int) -> None:
-    """Call the poststart hooks. Raises SetupError: the container is to be stopped then."""
-    if plan.hooks.poststart:
-        from . import hooks
+def call_poststart_hooks(plan: Plan, container_id: str, bundle: str, pid: int, warn: Warn) -> None:
+    """Call the poststart hooks. Raises SetupError: the container is to be stopped then.
 
-        state = hooks.state_of(plan, container_id, bundle, RUNNING, pid)
+    Before 1.2 of the spec a failure was to be warned of; who wrote the config for that relies on it.
+    """
+    if not plan.hooks.poststart:
+        return
+    from . import hooks
+
+    state = hooks.state_of(plan, container_id, bundle, RUNNING, pid)
+    if plan.is_older_than(1, 2):
+        for failure in hooks.run_all("poststart", plan.hooks.poststart, state, bundle):
+            warn(failure)
+    else:
         hooks.run("poststart", plan.hooks.poststart, state, bundle)
 
 
@@ -354,7 +379,15 @@ def _let_die(state: State, number: int) -> None:
     if number == _signal.SIGKILL and cgroup is not None:
         from .cgroups.removal import thaw_if_frozen
 
-        thaw_if_frozen(cgroup, state.pid)
+        # Never a process that has got its pid: it would be moved into the container's cgroup.
+        thaw_if_frozen(cgroup, state.pid if _is_alive(state) else 0)
+
+
+def _is_alive(state: State) -> bool:
+    pidfd = open_process(state.pid, state.start_time)
+    if pidfd is not None:
+        os.close(pidfd)
+    return pidfd is not None
 
 
 def processes(state: State) -> list[int]:
@@ -363,10 +396,7 @@ def processes(state: State) -> list[int]:
     Its first process, and those in its cgroup, which may outlive it; without one, those in its namespaces.
     """
     cgroup = state.kept().cgroup
-    pidfd = open_process(state.pid, state.start_time)
-    first = [] if pidfd is None else [state.pid]
-    if pidfd is not None:
-        os.close(pidfd)
+    first = [state.pid] if _is_alive(state) else []
     if cgroup is not None:
         from .cgroups.removal import pids
 

@@ -35,7 +35,7 @@ from .mount_options import with_label
 from .mounts import perform
 from .preparation import NOTHING
 from .privileges import lower_rlimits, raise_rlimits
-from .rootfs_pivot import enter, finish_root, move, pivot, prepare_root
+from .rootfs_pivot import enter, finish_root, open_root, pivot, prepare_root
 from .syscalls_keyctl import keyctl_join_session_keyring
 from .working_directory import become_in_cwd
 
@@ -150,7 +150,10 @@ def container(
         join_session_keyring(f"_ses.{options.id}")
     set_names(plan)
     own_namespace = plan.creates("mount")
-    root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
+    if plan.has("mount"):
+        root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
+    else:
+        root_fd = open_root(plan.root.path)
     slave = build_root(plan, root_fd, channel, preparation)
     if has_runtime_hooks(plan):
         channel.send(BUILT)
@@ -158,7 +161,7 @@ def container(
     os.umask(DEFAULT_UMASK)  # all that we make ourselves is made, and has its mode
     call_hooks("createContainer", "creating", root_fd)
     if own_namespace:
-        (pivot if options.pivot else move)(root_fd)
+        _change_root(root_fd, options)
     else:
         enter(root_fd)
     os.close(root_fd)
@@ -168,18 +171,32 @@ def container(
     if settings is not None:
         settings.apply()
     become_in_cwd(process, keep=capabilities_for(syscall_filter, process))
-    program = find_executable(process)
+    program = find_executable(process) if process.args else ""
     process = with_home(process)
     channel = wait_for_go(channel, options, preparation.kept_fds)
     try:
         seal(process, options.preserve_fds)
-        call_hooks("startContainer", "created", "/")
+        if plan.hooks.start_container:
+            # They are the container's own, and run under its filter, as with runc.
+            if syscall_filter is not None:
+                syscall_filter.load()
+                syscall_filter = None
+            call_hooks("startContainer", "created", "/")
         if options.gate is not None:
             channel.send(READY)
         lower_rlimits(process.rlimits)
         execute(program, process, syscall_filter)
     except BaseException as error:
         report_and_exit(error, channel)
+
+
+def _change_root(root_fd: int, options: LaunchOptions) -> None:
+    if options.pivot:
+        pivot(root_fd)
+    else:
+        from .rootfs_move import move
+
+        move(root_fd)
 
 
 def has_runtime_hooks(plan: Plan) -> bool:

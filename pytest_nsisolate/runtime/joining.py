@@ -35,7 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from .cgroups.group import Cgroup
+    from .cgroup_joining import Target
     from .execution.settings import Settings
     from .launch_options import LaunchOptions
     from .plan import Plan, Process
@@ -45,26 +45,25 @@ if TYPE_CHECKING:
 class Joiner(Record):
     """A container that is joined: what was found out and opened before the fork.
 
-    *pidfd* is of the process *pid*, its init: what is read under the pid's name counts only if the pidfd
-    can still be joined afterwards. *proc_fd* is a /proc of the host's, *cgroup* the container's own, if any.
+    *pidfd* is of its init: what was read under the pid's name counts only if the pidfd can still be joined
+    afterwards. *proc_fd* is a /proc of the host's.
     """
 
-    pid: int
     pidfd: int
     flags: int
     root_fd: int
     proc_fd: int
-    cgroup: Cgroup | None
+    cgroups: tuple[Target, ...]
     syscall_filter: Filter | None
     settings: Settings | None
 
 
 def launch_in(
-    pid: int, pidfd: int, cgroup: Cgroup | None, plan: Plan, options: LaunchOptions
+    pid: int, pidfd: int, plan: Plan, options: LaunchOptions, cgroups: tuple[Target, ...]
 ) -> Launched:
     """Launch the process of *plan* in the container whose init is *pid*, up to READY.
 
-    *cgroup* and *plan* are the container's, but for the process.
+    *plan* is the container's, but for the process. *cgroups* are those that it joins.
     """
     process = plan.process
     assert process is not None, "the caller has put it there"
@@ -73,12 +72,11 @@ def launch_in(
     syscall_filter = _filter(plan, pid, options)
     root_fd, proc_fd = _open_root(pid), os.open("/proc", os.O_PATH | os.O_CLOEXEC)
     joined = Joiner(
-        pid=pid,
         pidfd=pidfd,
         flags=differing_namespaces(pid),
         root_fd=root_fd,
         proc_fd=proc_fd,
-        cgroup=cgroup,
+        cgroups=cgroups,
         syscall_filter=syscall_filter,
         settings=settings_of(plan, process),
     )
@@ -141,7 +139,7 @@ def _first_stage(
         affinity = process.exec_cpu_affinity
         if affinity is not None:
             bind_to_cpus(affinity.initial)
-        join_cgroups(joined.pid, joined.cgroup)
+        join_cgroups(joined.cgroups)
         if affinity is not None:
             bind_to_cpus(affinity.final)
         _join(joined.pidfd, joined.flags, joined.root_fd)

@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 
 class Preparation:
-    """What was made; *cgroup* and *class_of_service* last as long as the container."""
+    """What was made; *cgroup*, *class_of_service* and *held_root* last as long as the container.
+
+    *held_root* is the rootfs of a container in the caller's own mount namespace: its mounts lie there.
+    """
 
     def __init__(self) -> None:
         self.cgroup: Cgroup | None = None
         self.placeholder: Placeholder | None = None
         self.class_of_service: ClassOfService | None = None
         self.syscall_filter: Filter | None = None
+        self.held_root = ""
         self.binds: dict[int, int] = {}
         self.devices: dict[str, int] = {}
 
@@ -84,6 +88,8 @@ class Preparation:
         if self.class_of_service is not None:
             service = self.class_of_service
             found["intelRdt"] = {"directory": service.directory, "made": list(service.made)}
+        if self.held_root:
+            found["root"] = self.held_root
         return found or None
 
     @staticmethod
@@ -107,6 +113,7 @@ class Preparation:
                 tasks=(),
                 made=service.array("made", absolute),
             )
+        found.held_root = reader.string("root")
         return found
 
     def remove(self) -> None:
@@ -117,6 +124,10 @@ class Preparation:
             remove(self.cgroup)
         if self.class_of_service is not None:
             self.class_of_service.remove()
+        if self.held_root:
+            from .rootfs_pivot import release_root
+
+            release_root(self.held_root)
 
 
 #: Who makes the cgroups: ``--cgroup-manager``.
@@ -159,6 +170,11 @@ def prepare(
             from .seccomp.load import Filter
 
             made.syscall_filter = Filter(plan.seccomp, state)
+        if not plan.has("mount"):
+            from .rootfs_pivot import hold_root
+
+            hold_root(plan.root.path)
+            made.held_root = plan.root.path
         if _needs_binds(plan):
             from . import host_binds
 

@@ -298,7 +298,8 @@ def test_unified_needs_a_controller_of_v2(confined: Bundle) -> None:
     if V2:
         assert values(confined, "pids", "pids.max", "cgroup.max.depth") == ["10", "3"]
     else:
-        assert_one_sentence(confined.run("true"), "linux.resources.unified.memory.max")
+        sentence = "invalid configuration: the requested cgroup controller `memory`"
+        assert_one_sentence(confined.run("true"), "linux.resources.unified.memory.max", sentence)
 
 
 @ROOT

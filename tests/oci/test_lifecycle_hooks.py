@@ -82,7 +82,7 @@ def test_hooks_get_the_state(bundle: Bundle, form: str) -> None:
         start(bundle)
         pid = state(bundle)["pid"]
         ok(bundle, "delete", "--force", bundle.id)
-    statuses = ["creating"] * 3 + ["created", "running", "stopped"]
+    statuses = ["created", "creating", "creating", "created", "running", "stopped"]
     for kind, status in zip(KINDS, statuses, strict=True):
         found = json.loads((notes / f"{kind}1.json").read_text())
         assert found["status"] == status, kind
@@ -175,11 +175,26 @@ def test_a_failure_of_start_container_stops_the_container(bundle: Bundle) -> Non
 
 def test_a_failure_of_poststart_stops_the_container(bundle: Bundle) -> None:
     """If a poststart hook fails, start is an error and the container is stopped (runtime.md, step 9)."""
+    bundle.config["ociVersion"] = "1.2.0"
     bundle.config["hooks"] = {"poststart": [shell("exit 5")]}
     create(bundle)
     assert_one_sentence(verb(bundle, "start", bundle.id), "poststart hook #0", "exit status 5")
     wait_for_status(bundle, "stopped")
     ok(bundle, "delete", bundle.id)
+
+
+def test_in_older_configs_a_failure_of_poststart_is_warned_of(bundle: Bundle) -> None:
+    """Before 1.2 of the spec the other hooks and the container went on."""
+    marker = bundle.path / "marker"
+    bundle.config["ociVersion"] = "1.1.0"
+    bundle.config["hooks"] = {"poststart": [shell("exit 5"), shell(f"touch {marker}")]}
+    create(bundle)
+    finished = verb(bundle, "start", bundle.id)
+    assert finished.code == 0
+    assert "warning" in finished.err
+    assert "poststart hook #0" in finished.err
+    assert marker.exists()
+    assert state(bundle)["status"] == "running"
 
 
 def test_a_failure_of_poststop_is_a_warning(bundle: Bundle) -> None:

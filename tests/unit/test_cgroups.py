@@ -197,15 +197,19 @@ FUSE = DeviceRule(allow=True, type="c", major=10, minor=229, access="rw")
 
 
 def test_device_rules_of_v1() -> None:
-    """The default devices are allowed after the denial of all, and before what follows it."""
-    found = devices.lines([DENY_ALL, FUSE, DeviceRule(allow=True, major=8, access="r")])
-    assert found[0] == ("devices.deny", "a *:* rwm")
-    assert ("devices.allow", "c 1:3 rwm") in found
-    assert found[-3:] == [
+    """The default devices are allowed after what the config says, but for what it takes back."""
+    no_null = DeviceRule(allow=False, type="c", major=1, minor=3, access="w")
+    rules = [DENY_ALL, FUSE, DeviceRule(allow=True, major=8, access="r"), no_null]
+    found = devices.lines(rules)
+    own = [
         ("devices.allow", "c 10:229 rw"),
         ("devices.allow", "c 8:* r"),
         ("devices.allow", "b 8:* r"),
+        ("devices.deny", "c 1:3 w"),
     ]
+    assert found[:6] == [("devices.deny", "a *:* rwm"), ("devices.allow", "c 1:3 rwm"), *own]
+    assert ("devices.allow", "c 1:5 rwm") in found[6:]
+    assert ("devices.allow", "c 1:3 rwm") not in found[6:]
 
 
 def run_program(code: bytes, kind: str, major: int, minor: int, access: str) -> bool:

@@ -47,7 +47,7 @@ class Cgroup(Record):
     def of_state(kept: object) -> Cgroup:
         """Return the cgroup that :meth:`to_state` told of. Raises SpecError for anything else."""
         reader = Reader(kept, "cgroup")
-        directories = reader.string_map("directories")
+        directories = reader.string_map("directories", nameless=True)
         made = reader.array("made", absolute)
         return Cgroup(directories=directories, made=made, unit=reader.string("unit"))
 
