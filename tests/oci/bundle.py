@@ -101,7 +101,10 @@ def base_config(identity: Identity) -> Config:
 
 @dataclass
 class Bundle:
-    """A bundle directory, its config, and the runs of it; *settings* go before the verb."""
+    """A bundle directory, its config, and the runs of it.
+
+    *settings* go before the verb, *variables* into the runtime's own environment.
+    """
 
     path: Path
     identity: Identity
@@ -109,6 +112,7 @@ class Bundle:
     id: str = field(default_factory=lambda: f"nsisolate-test-{uuid.uuid4().hex[:12]}")
     started: list[Running] = field(default_factory=list)
     settings: tuple[str, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def rootfs(self) -> Path:
@@ -197,6 +201,7 @@ class Bundle:
             "HOME": str(self.path),
             "XDG_RUNTIME_DIR": str(self.path),
             "NSISOLATE_TEST": self.id,
+            **self.variables,
         }
 
     def start(self, script: str | None = None, **options: Any) -> Running:
