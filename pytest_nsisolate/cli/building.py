@@ -6,14 +6,14 @@ import os
 
 from ..runtime import spec
 from ..runtime.container import Request
-from ..runtime.errors import SpecError
+from ..runtime.errors import SpecError, UnsupportedError
 from ..runtime.mounts import describe
 from ..runtime.rootless import with_user_namespace
 from .arguments import UsageError, first, whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..runtime.plan import Process
+    from ..runtime.plan import Plan, Process
     from ..runtime.state import Directory
     from .settings import Settings
 
@@ -69,7 +69,20 @@ def read_request(
         preserve_fds=preserved_fds(given),
         pivot="--no-pivot" not in given,
         session_keyring="--no-new-keyring" not in given,
+        cgroups=_may_have_cgroups(plan, settings),
     )
+
+
+def _may_have_cgroups(plan: Plan, settings: Settings) -> bool:
+    """Tell whether cgroups are to be made. Raises UnsupportedError where limits would go unenforced."""
+    if settings.cgroup_manager != "disabled":
+        return True
+    resources = plan.resources
+    if resources is not None and resources.replace(devices=()) != type(resources)():
+        raise UnsupportedError(
+            "linux.resources needs a cgroup, and --cgroup-manager disabled makes none"
+        )
+    return False
 
 
 def preserved_fds(given: dict[str, str]) -> int:

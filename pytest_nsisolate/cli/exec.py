@@ -11,7 +11,7 @@ from ..runtime.foreground import Signals, attend
 from ..runtime.joining import launch_in
 from ..runtime.launch_options import LaunchOptions
 from ..runtime.liveness import open_process
-from ..runtime.state import STOPPED
+from ..runtime.state import PAUSED, STOPPED
 from . import building
 from .arguments import HelpRequested, UsageError, first, read, required_id
 from .exec_process import REPEATED, process_to_execute
@@ -19,7 +19,7 @@ from .exec_process import REPEATED, process_to_execute
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..runtime.launcher import Launched
-    from ..runtime.plan import Process
+    from ..runtime.plan import Plan
     from ..runtime.state import State
     from .settings import Settings
 
@@ -51,6 +51,7 @@ Runs a further process in a container. What is not said is as with the container
   --cwd DIR                  in this directory
   -e, --env NAME=VALUE       with this variable; may be repeated
   -c, --cap NAME             with this capability; may be repeated
+  --ignore-paused            also while the container is paused: it runs when that ends
   --no-new-privs             without a way to gain privileges
   --console-socket SOCKET    a unix socket to send the terminal's master to
   --pid-file FILE            write its pid to this file
@@ -78,6 +79,7 @@ def main(argv: list[str], settings: Settings) -> int:
             raise UsageError(f"{name} is not supported yet")
     directory = settings.directory(required_id(positional, "exec"))
     state = directory.load()
+    _check_status(state, given)
     plan = spec.parse_text(directory.config(), state.bundle, "config.json")
     if plan.process is None:
         raise LifecycleError(f"the config of container {state.id!r} has no process")
@@ -85,21 +87,33 @@ def main(argv: list[str], settings: Settings) -> int:
     detached = bool(first(given, "--detach", "-d"))
     building.check_console(given, terminal=process.terminal, detached=detached)
     options = LaunchOptions(
-        id=state.id, preserve_fds=building.preserved_fds(given), attended=not detached
+        id=state.id,
+        bundle=state.bundle,
+        preserve_fds=building.preserved_fds(given),
+        attended=not detached,
     )
     signals = None if detached else Signals()
-    launched = _launch(state, process, options)
+    launched = _launch(state, plan.replace(process=process), options)
     _hand_over(launched, given)
     launched.go()
     return 0 if signals is None else attend(launched, signals).exit_code
 
 
-def _launch(state: State, process: Process, options: LaunchOptions) -> Launched:
+def _check_status(state: State, given: dict[str, str]) -> None:
+    status = state.status()
+    if status == STOPPED:
+        raise LifecycleError(f"cannot exec in a {STOPPED} container")
+    if status == PAUSED and "--ignore-paused" not in given:
+        # It would hang, and whoever waits for it with it.
+        raise LifecycleError("cannot exec in a paused container (use --ignore-paused to override)")
+
+
+def _launch(state: State, plan: Plan, options: LaunchOptions) -> Launched:
     pidfd = open_process(state.pid, state.start_time)
     if pidfd is None:
         raise LifecycleError(f"cannot exec in a {STOPPED} container")
     try:
-        return launch_in(state.pid, pidfd, process, options)
+        return launch_in(state.pid, pidfd, plan, options)
     finally:
         os.close(pidfd)
 

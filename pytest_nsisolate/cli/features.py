@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ..runtime import capabilities, mount_options
+from ..runtime.execution.records import MEMORY_FLAGS, MEMORY_MODES
 from ..runtime.plan import NAMESPACE_TYPES, SPEC_VERSION
+from ..runtime.seccomp.records import ACTIONS, ARCHITECTURES, FLAGS, OPERATORS
 from ..runtime.spec_hooks import KINDS
 from .arguments import HelpRequested, read
 
@@ -29,20 +31,42 @@ def features() -> dict[str, object]:
             "namespaces": sorted(NAMESPACE_TYPES),
             "capabilities": list(capabilities.NAMES),
             "cgroup": {
-                "v1": False,
-                "v2": False,
+                "v1": True,
+                "v2": True,
                 "systemd": False,
                 "systemdUser": False,
-                "rdma": False,
+                "rdma": True,
             },
-            "seccomp": {"enabled": False},
-            "apparmor": {"enabled": False},
-            "selinux": {"enabled": False},
-            "intelRdt": {"enabled": False},
-            "mountExtensions": {"idmap": {"enabled": False}},
-            "netDevices": {"enabled": False},
+            "seccomp": _seccomp(),
+            "apparmor": {"enabled": True},
+            "selinux": {"enabled": True},
+            "intelRdt": {"enabled": True, "schemata": True, "monitoring": True},
+            "memoryPolicy": {"modes": list(MEMORY_MODES), "flags": list(MEMORY_FLAGS)},
+            "mountExtensions": {"idmap": {"enabled": True}},
+            "netDevices": {"enabled": True},
         },
         "annotations": {},
+        "potentiallyUnsafeConfigAnnotations": [],
+    }
+
+
+def _seccomp() -> dict[str, object]:
+    """Return what a profile may hold; nothing, where no binding of libseccomp is installed."""
+    from ..runtime.errors import UnsupportedError
+    from ..runtime.seccomp.compile import binding
+
+    try:
+        lib = binding()
+    except UnsupportedError:
+        return {"enabled": False}
+    prefix = "SCMP_ARCH_"
+    return {
+        "enabled": True,
+        "actions": list(ACTIONS),
+        "operators": list(OPERATORS),
+        "archs": [a for a in ARCHITECTURES if hasattr(lib.Arch, a.removeprefix(prefix))],
+        "knownFlags": list(FLAGS),
+        "supportedFlags": list(FLAGS),
     }
 
 

@@ -53,12 +53,12 @@ def main(argv: list[str], settings: Settings) -> int:
 
 def _foreground(request: Request, *, keep: bool) -> int:
     signals = Signals()
-    launched = container.run(request, attended=True)
+    launched, preparation = container.run(request, attended=True)
     try:
         return attend(launched, signals).exit_code
     finally:
         if not keep:
-            container.destroy(request)
+            container.destroy(request, preparation)
 
 
 def _names(given: dict[str, str], positional: list[str]) -> tuple[str, str]:

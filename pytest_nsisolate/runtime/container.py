@@ -23,6 +23,7 @@ from .errors import LifecycleError, NsisolateError
 from .launch_options import LaunchOptions
 from .launcher import Launched, launch
 from .liveness import open_process, start_time, wait_for_end
+from .preparation import Preparation, prepare
 from .privileges import ungrantable
 from .record import Record
 from .state import (
@@ -53,6 +54,7 @@ class Request(Record):
     """A container to be created: its plan, and what the command line says besides.
 
     *config* is the text that the plan was made from, *directory* None for one that nobody else shall know.
+    *cgroups* False: no cgroup is made, whatever the plan says.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Request(Record):
     preserve_fds: int = 0
     pivot: bool = True
     session_keyring: bool = True
+    cgroups: bool = True
 
 
 def create(request: Request) -> None:
@@ -75,23 +78,41 @@ def create(request: Request) -> None:
     directory = request.directory
     assert directory is not None, "a container that is created has to be found again"
     directory.make(request.config)
+    preparation = Preparation()
     try:
+        preparation = _prepare(request)
         gate = Gate.make(directory.path)
-        launched = build(request, attended=False, gate=gate)
+        launched = _build(request, preparation, attended=False, gate=gate)
         try:
             hand_over(launched, request.console_socket, request.pid_file)
         except BaseException:
             launched.kill()
             raise
         launched.go()
-        _save(request, launched.pid, CREATED)
+        _save(request, launched.pid, CREATED, preparation)
     except BaseException:
-        destroy(request)
+        destroy(request, preparation)
         raise
     directory.unlock()
 
 
-def build(request: Request, *, attended: bool, gate: Gate | None = None) -> Launched:
+def _prepare(request: Request) -> Preparation:
+    """Make what is made before the fork, and note the groups: they are there from here on."""
+    plan = request.plan
+    state = {"id": request.id, "bundle": request.bundle, "annotations": dict(plan.annotations)}
+    known = request.directory is not None
+    # One that others know may be paused or updated by them, and that takes a cgroup.
+    preparation = prepare(
+        plan, request.id, state, cgroups=request.cgroups, always_cgroup=known and request.cgroups
+    )
+    if preparation.groups() is not None:
+        _save(request, 0, CREATING, preparation)
+    return preparation
+
+
+def _build(
+    request: Request, preparation: Preparation, *, attended: bool, gate: Gate | None = None
+) -> Launched:
     """Launch the container up to READY, hooks of the creation included."""
     options = LaunchOptions(
         id=request.id,
@@ -104,18 +125,19 @@ def build(request: Request, *, attended: bool, gate: Gate | None = None) -> Laun
     )
     launched = launch(
         request.plan,
-        lambda plan, channel: init.container(plan, channel, options),
-        lambda pid: _call_creation_hooks(request, pid),
+        lambda plan, channel: init.container(plan, channel, options, preparation),
+        lambda pid: _call_creation_hooks(request, pid, preparation),
+        preparation,
     )
     if lacking := ungrantable(request.plan):
         request.warn(f"process.capabilities: cannot grant {', '.join(lacking)}")
     return launched
 
 
-def _call_creation_hooks(request: Request, pid: int) -> None:
+def _call_creation_hooks(request: Request, pid: int, preparation: Preparation) -> None:
     from . import hooks
 
-    _save(request, pid, CREATING)
+    _save(request, pid, CREATING, preparation)
     found = request.plan.hooks
     state = hooks.state_of(request.plan, request.id, request.bundle, CREATING, pid)
     hooks.run("prestart", found.prestart, state, request.bundle)
@@ -136,7 +158,7 @@ def hand_over(launched: Launched, console_socket: str, pid_file: str) -> None:
             raise LifecycleError(f"cannot write {pid_file!r}: {error.strerror}") from None
 
 
-def _save(request: Request, pid: int, phase: str) -> None:
+def _save(request: Request, pid: int, phase: str, preparation: Preparation) -> None:
     if request.directory is not None:
         state = State(
             id=request.id,
@@ -145,23 +167,26 @@ def _save(request: Request, pid: int, phase: str) -> None:
             created=now(),
             owner_uid=os.geteuid(),
             pid=pid,
-            start_time=start_time(pid),
+            start_time=start_time(pid) if pid else 0,
             phase=phase,
             external_descriptors=external_descriptors(),
             annotations=request.plan.annotations,
+            groups=preparation.groups(),
         )
         request.directory.save(state)
 
 
-def run(request: Request, *, attended: bool) -> Launched:
+def run(request: Request, *, attended: bool) -> tuple[Launched, Preparation]:
     """Create and start the container at once, as this process's child."""
     if request.directory is not None:
         request.directory.make(request.config)
+    preparation = Preparation()
     try:
-        launched = build(request, attended=attended)
+        preparation = _prepare(request)
+        launched = _build(request, preparation, attended=attended)
         try:
             hand_over(launched, request.console_socket, request.pid_file)
-            _save(request, launched.pid, RUNNING)
+            _save(request, launched.pid, RUNNING, preparation)
         except BaseException:
             launched.kill()
             raise
@@ -174,15 +199,27 @@ def run(request: Request, *, attended: bool) -> Launched:
             launched.kill()
             raise
     except BaseException:
-        destroy(request)
+        destroy(request, preparation)
         raise
-    return launched
+    return launched, preparation
 
 
-def destroy(request: Request) -> None:
+def destroy(request: Request, preparation: Preparation) -> None:
     """Forget a container whose process has ended, and call the poststop hooks."""
-    if request.directory is None or request.directory.remove():
-        call_poststop_hooks(request.plan, request.id, request.bundle, request.warn)
+    directory = request.directory
+    if directory is not None and not directory.hold():
+        return  # somebody else has deleted it; another one may have its name by now
+    _remove_groups(preparation, request.warn)
+    if directory is not None:
+        directory.remove()
+    call_poststop_hooks(request.plan, request.id, request.bundle, request.warn)
+
+
+def _remove_groups(preparation: Preparation, warn: Warn) -> None:
+    try:
+        preparation.remove()
+    except NsisolateError as error:
+        warn(str(error))
 
 
 def start(directory: Directory, plan: Plan, state: State) -> None:
@@ -264,14 +301,27 @@ def signal_init(state: State, number: int) -> bool:
 
 def signal_all(state: State, number: int) -> None:
     """Send a signal to every process of the container; none may be left."""
-    from .members import members
+    for pid in processes(state):
+        _signal_one(pid, number)
 
+
+def processes(state: State) -> list[int]:
+    """Return the pids of the container's processes, as the host sees them.
+
+    Those in its cgroup, which may outlive its first process; without one, those in its namespaces.
+    """
+    cgroup = state.kept().cgroup
+    if cgroup is not None:
+        from .cgroups.removal import pids
+
+        return pids(cgroup)
     pidfd = open_process(state.pid, state.start_time)
     if pidfd is None:
-        return
+        return []
+    from .members import members
+
     os.close(pidfd)
-    for pid in members(state.pid):
-        _signal_one(pid, number)
+    return members(state.pid)
 
 
 def _signal_one(pid: int, number: int) -> None:
@@ -283,7 +333,10 @@ def _signal_one(pid: int, number: int) -> None:
 
 def delete(directory: Directory, plan: Plan | None, state: State | None, warn: Warn) -> None:
     """Delete a container that has stopped, whose directory is locked."""
-    if directory.remove() and plan is not None and state is not None:
+    if state is not None:
+        _remove_groups(state.kept(), warn)
+    directory.remove()
+    if plan is not None and state is not None:
         call_poststop_hooks(plan, state.id, state.bundle, warn)
 
 
@@ -293,8 +346,18 @@ def end(state: State) -> None:
     if pidfd is None:
         return
     try:
-        signal_all(state, _signal.SIGKILL)
+        kill_all(state)
         if not wait_for_end(pidfd, _PATIENCE):
             raise LifecycleError(f"container {state.id!r} does not end, though it was killed")
     finally:
         os.close(pidfd)
+
+
+def kill_all(state: State) -> None:
+    """Kill every process of the container, also one that is paused."""
+    cgroup = state.kept().cgroup
+    signal_all(state, _signal.SIGKILL)
+    if cgroup is not None:
+        from .cgroups.removal import thaw_if_frozen
+
+        thaw_if_frozen(cgroup)

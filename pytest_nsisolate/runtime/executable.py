@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from .plan import Process
+    from .seccomp.load import Filter
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -83,14 +84,19 @@ def _home_of(uid: int) -> str:
     return "/"
 
 
-def execute(path: str, process: Process, preserve_fds: int = 0) -> NoReturn:
+def execute(
+    path: str, process: Process, preserve_fds: int = 0, syscall_filter: Filter | None = None
+) -> NoReturn:
     """Become the program: execve(2). No descriptor survives but the standard three (CVE-2024-21626).
 
-    And *preserve_fds* that the caller wants to hand on, from 3 on.
+    And *preserve_fds* that the caller wants to hand on, from 3 on. The filter of system calls comes
+    last, so that of the runtime's own it sees only execve, and what tells the listener.
     """
     umask = process.user.umask
     os.umask(_DEFAULT_UMASK if umask is None else umask)
     sys.close_range_on_exec(3 + preserve_fds)
+    if syscall_filter is not None:
+        syscall_filter.load()
     env = dict(entry.split("=", 1) for entry in process.env)
     try:
         os.execve(path, process.args, env)

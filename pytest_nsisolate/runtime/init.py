@@ -13,6 +13,7 @@ import os
 
 from . import namespaces
 from . import syscalls as sys
+from .capabilities import NUMBERS
 from .channel import (
     BUILT,
     FORKED,
@@ -30,17 +31,22 @@ from .executable import execute, find_executable, with_home
 from .inroot import open_or_create
 from .launch_options import LaunchOptions
 from .masks import make_readonly, mask
+from .mount_options import with_label
 from .mounts import perform
+from .preparation import NOTHING
 from .privileges import become, lower_rlimits, raise_rlimits
 from .rootfs_pivot import enter, finish_root, move, pivot, prepare_root
 from .syscalls_keyctl import keyctl_join_session_keyring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import NoReturn
 
+    from .execution.settings import Settings
     from .plan import Plan, Process
+    from .preparation import Preparation
+    from .seccomp.load import Filter
 
     SecondStage = Callable[[Plan, Channel], NoReturn]
 
@@ -49,11 +55,17 @@ _IGNORED_BY_PYTHON = (_signal.SIGPIPE, _signal.SIGXFSZ)
 _DEFAULTS = LaunchOptions()
 
 
-def first_stage(plan: Plan, channel: Channel, second_stage: SecondStage) -> NoReturn:
+def first_stage(
+    plan: Plan,
+    channel: Channel,
+    second_stage: SecondStage,
+    preparation: Preparation = NOTHING,
+) -> NoReturn:
     """Enter the plan's namespaces, fork, and let the child go on with *second_stage*."""
     try:
         reset_signals()
         os.umask(0)
+        preparation.join()
         # The files of /proc/self are ours only until we become somebody else.
         if plan.process is not None:
             write_oom_score_adj(plan.process)
@@ -119,17 +131,25 @@ def write_oom_score_adj(process: Process) -> None:
         )
 
 
-def container(plan: Plan, channel: Channel, options: LaunchOptions = _DEFAULTS) -> NoReturn:
+def container(
+    plan: Plan,
+    channel: Channel,
+    options: LaunchOptions = _DEFAULTS,
+    preparation: Preparation = NOTHING,
+) -> NoReturn:
     """Build the root, then become ``process``: the second stage of an OCI container."""
     process = plan.process
     assert process is not None, "a plan whose payload is a program has a process"
+    syscall_filter = preparation.syscall_filter
+    settings = settings_of(plan, process)
+    note_ourselves(os.open("/proc", os.O_PATH | os.O_CLOEXEC), syscall_filter, settings)
     call_hooks = _container_hooks(plan, options)
     if options.session_keyring:
         join_session_keyring(f"_ses.{options.id}")
     set_names(plan)
     own_namespace = plan.creates("mount")
     root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
-    slave = build_root(plan, root_fd, channel)
+    slave = build_root(plan, root_fd, channel, preparation.mapped_mounts)
     if has_runtime_hooks(plan):
         channel.send(BUILT)
         channel.receive(HOOKS_DONE)
@@ -142,17 +162,19 @@ def container(plan: Plan, channel: Channel, options: LaunchOptions = _DEFAULTS) 
     finish_root(readonly=plan.root.readonly, propagation=plan.rootfs_propagation)
     enter_session(process, slave)
     raise_rlimits(process.rlimits)
-    become(process)
+    if settings is not None:
+        settings.apply()
+    become(process, keep=capabilities_for(syscall_filter, process))
     enter_cwd(process.cwd)
     program = find_executable(process)
     process = with_home(process)
-    channel = wait_for_go(channel, options)
+    channel = wait_for_go(channel, options, preparation.kept_fds)
     try:
         call_hooks("startContainer", "created", "/")
         if options.gate is not None:
             channel.send(READY)
         lower_rlimits(process.rlimits)
-        execute(program, process, options.preserve_fds)
+        execute(program, process, options.preserve_fds, syscall_filter)
     except BaseException as error:
         report_and_exit(error, channel)
 
@@ -191,11 +213,16 @@ def join_session_keyring(name: str) -> None:
         raise SetupError("session keyring", error.call, error.errno or 0, hint) from error
 
 
-def wait_for_go(channel: Channel, options: LaunchOptions) -> Channel:
-    """Wait for GO, at the gate if there is one; return the channel to whoever said it."""
+def wait_for_go(
+    channel: Channel, options: LaunchOptions, kept_fds: tuple[int, ...] = ()
+) -> Channel:
+    """Wait for GO, at the gate if there is one; return the channel to whoever said it.
+
+    At the gate everything is closed but what execve needs: *kept_fds*, and those that are preserved.
+    """
     gate = options.gate
     if gate is not None:
-        _close_all_but(options.preserve_fds, channel.fileno(), gate.fileno())
+        _close_all_but(options.preserve_fds, channel.fileno(), gate.fileno(), *kept_fds)
     channel.send(READY)
     channel.receive(GO)
     if gate is not None:
@@ -215,6 +242,40 @@ def _close_all_but(preserved: int, *kept: int) -> None:
     os.closerange(first, 2**31 - 1)
 
 
+def settings_of(plan: Plan, process: Process) -> Settings | None:
+    """Return what is to be applied shortly before execve; None, and no import, for most."""
+    if not (
+        plan.memory_policy
+        or plan.personality
+        or process.scheduler
+        or process.io_priority
+        or process.apparmor_profile
+        or process.selinux_label
+    ):
+        return None
+    from .execution.settings import Settings
+
+    return Settings(plan, process)
+
+
+def note_ourselves(proc_fd: int, syscall_filter: Filter | None, settings: Settings | None) -> None:
+    """Take from *proc_fd*, the /proc of the host, what is there of us, and close it."""
+    if syscall_filter is not None:
+        syscall_filter.note_pid(proc_fd)
+    if settings is not None:
+        settings.open_labels(proc_fd)
+    os.close(proc_fd)
+
+
+def capabilities_for(syscall_filter: Filter | None, process: Process) -> int:
+    """Return the capabilities to keep until the filter is loaded.
+
+    seccomp(2): that takes no_new_privs or CAP_SYS_ADMIN.
+    """
+    needed = syscall_filter is not None and not process.no_new_privileges
+    return 1 << NUMBERS["CAP_SYS_ADMIN"] if needed else 0
+
+
 def set_names(plan: Plan) -> None:
     """Set host and domain name."""
     try:
@@ -226,14 +287,19 @@ def set_names(plan: Plan) -> None:
         raise SetupError("hostname", error.call, error.errno or 0) from error
 
 
-def build_root(plan: Plan, root_fd: int, channel: Channel) -> int | None:
+def build_root(
+    plan: Plan, root_fd: int, channel: Channel, mapped: Mapping[int, int] | None = None
+) -> int | None:
     """Fill the root below *root_fd*; return the terminal's slave, if the plan has a terminal.
+
+    *mapped* are the id-mapped mounts, which only the launcher could make, by their place in the plan.
 
     The order matters: mounts in the plan's order; devices after them, since /dev is one of them;
     the terminal after /dev/pts; sysctls before /proc/sys is read-only; masks last.
     """
-    for mount in plan.mounts:
-        perform(writable_for_now(mount), root_fd)
+    for i, mount in enumerate(plan.mounts):
+        mapped_fd = mapped.get(i) if mapped else None
+        perform(with_label(writable_for_now(mount), plan.mount_label), root_fd, mapped_fd)
     if has_own_dev(plan):
         create_devices(plan, root_fd)
     slave = None

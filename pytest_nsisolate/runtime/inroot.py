@@ -61,6 +61,40 @@ def open_or_create(root_fd: int, path: str, *, directory: bool) -> int:
     return open_path(root_fd, "/".join(done))
 
 
+def open_or_create_itself(root_fd: int, path: str, *, directory: bool) -> int:
+    """Open *path* as :func:`open_or_create` does, but if it ends in a symlink, the symlink itself."""
+    parent, _, name = path.rstrip("/").rpartition("/")
+    parent_fd = open_or_create(root_fd, parent, directory=True)
+    try:
+        if _read_kind(parent_fd, name) is None:
+            _create(parent_fd, name, directory=directory)
+        return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent_fd)
+    finally:
+        os.close(parent_fd)
+
+
+def copy_symlink(root_fd: int, path: str, target: str) -> None:
+    """Make *path* a symlink to *target*, or leave it if it is one."""
+    parent, _, name = path.rstrip("/").rpartition("/")
+    parent_fd = open_or_create(root_fd, parent, directory=True)
+    try:
+        os.symlink(target, name, dir_fd=parent_fd)
+    except FileExistsError:
+        if _read_kind(parent_fd, name) != stat.S_IFLNK or _read_link(parent_fd, name) != target:
+            raise KernelCallError(errno.EEXIST, f"symlink {path} in the rootfs") from None
+    except OSError as error:
+        raise KernelCallError(error.errno or 0, f"symlink {path} in the rootfs") from error
+    finally:
+        os.close(parent_fd)
+
+
+def _read_kind(parent_fd: int, name: str) -> int | None:
+    try:
+        return stat.S_IFMT(os.stat(name, dir_fd=parent_fd, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return None
+
+
 def _exists(root_fd: int, path: str) -> bool:
     try:
         os.close(open_path(root_fd, path))

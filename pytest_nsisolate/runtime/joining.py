@@ -16,43 +16,88 @@ from .errors import KernelCallError, LifecycleError, SetupError
 from .executable import execute, find_executable, with_home
 from .init import (
     become_root_inside,
+    capabilities_for,
     die_with_launcher,
     enter_cwd,
     enter_session,
     join_session_keyring,
+    note_ourselves,
     report_and_exit,
     reset_signals,
+    settings_of,
     write_oom_score_adj,
 )
 from .launcher import Launched, attend_fork
 from .privileges import become, lower_rlimits, raise_rlimits
+from .record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from .execution.settings import Settings
     from .launch_options import LaunchOptions
-    from .plan import Process
+    from .plan import Plan, Process
+    from .seccomp.load import Filter
 
 
-def launch_in(pid: int, pidfd: int, process: Process, options: LaunchOptions) -> Launched:
-    """Launch *process* in the container whose init is *pid*, up to READY.
+class Joiner(Record):
+    """A container that is joined: what was found out and opened before the fork.
 
-    *pidfd* is of the same process: what is read under the pid's name counts only if the pidfd can
-    still be joined afterwards.
+    *pidfd* is of the process *pid*, its init: what is read under the pid's name counts only if the pidfd
+    can still be joined afterwards. *proc_fd* is a /proc of the host's.
     """
-    flags = differing_namespaces(pid)
+
+    pid: int
+    pidfd: int
+    flags: int
+    root_fd: int
+    proc_fd: int
+    syscall_filter: Filter | None
+    settings: Settings | None
+
+
+def launch_in(pid: int, pidfd: int, plan: Plan, options: LaunchOptions) -> Launched:
+    """Launch the process of *plan* in the container whose init is *pid*, up to READY.
+
+    *plan* is the container's, but for the process.
+    """
+    process = plan.process
+    assert process is not None, "the caller has put it there"
     if process.terminal:
         from . import terminal  # noqa: F401 - now: in the container there may be no Python
-    root_fd = _open_root(pid)
+    syscall_filter = _filter(plan, pid, options)
+    root_fd, proc_fd = _open_root(pid), os.open("/proc", os.O_PATH | os.O_CLOEXEC)
+    joined = Joiner(
+        pid=pid,
+        pidfd=pidfd,
+        flags=differing_namespaces(pid),
+        root_fd=root_fd,
+        proc_fd=proc_fd,
+        syscall_filter=syscall_filter,
+        settings=settings_of(plan, process),
+    )
 
     def first_stage(channel: Channel) -> NoReturn:
-        _first_stage(pid, pidfd, flags, root_fd, process, channel, options)
+        _first_stage(joined, process, channel, options)
 
     try:
         return attend_fork(first_stage, [TERMINAL, READY] if process.terminal else [READY])
     finally:
         os.close(root_fd)
+        os.close(proc_fd)
+        if syscall_filter is not None:
+            syscall_filter.close()
+
+
+def _filter(plan: Plan, pid: int, options: LaunchOptions) -> Filter | None:
+    if plan.seccomp is None:
+        return None
+    from .seccomp.load import Filter
+
+    annotations = dict(plan.annotations)
+    state = {"id": options.id, "bundle": options.bundle, "annotations": annotations}
+    return Filter(plan.seccomp, state | {"status": "running", "pid": pid})
 
 
 def differing_namespaces(pid: int) -> int:
@@ -82,21 +127,20 @@ def _open_root(pid: int) -> int:
 
 
 def _first_stage(
-    pid: int,
-    pidfd: int,
-    flags: int,
-    root_fd: int,
-    process: Process,
-    channel: Channel,
-    options: LaunchOptions,
+    joined: Joiner, process: Process, channel: Channel, options: LaunchOptions
 ) -> NoReturn:
     try:
         reset_signals()
         os.umask(0)
         write_oom_score_adj(process)
-        join_cgroups(pid)
-        _join(pidfd, flags, root_fd)
-        if flags & sys.CLONE_NEWUSER:
+        affinity = process.exec_cpu_affinity
+        if affinity is not None:
+            bind_to_cpus(affinity.initial)
+        join_cgroups(joined.pid)
+        if affinity is not None:
+            bind_to_cpus(affinity.final)
+        _join(joined.pidfd, joined.flags, joined.root_fd)
+        if joined.flags & sys.CLONE_NEWUSER:
             become_root_inside()
         # Nobody in the container may trace us before we are one of them (CVE-2016-9962).
         sys.prctl(sys.PR_SET_DUMPABLE, 0, name="PR_SET_DUMPABLE, 0")
@@ -104,9 +148,17 @@ def _first_stage(
         if child:
             channel.send(FORKED, str(child))
             os._exit(0)
-        _second_stage(process, channel, options)
+        _second_stage(joined, process, channel, options)
     except BaseException as error:
         report_and_exit(error, channel)
+
+
+def bind_to_cpus(cpus: str) -> None:
+    """Bind the calling process to the CPUs of ``process.execCPUAffinity``; an empty list says nothing."""
+    if cpus:
+        from .execution.settings import set_cpu_affinity
+
+        set_cpu_affinity(cpus)
 
 
 def _join(pidfd: int, flags: int, root_fd: int) -> None:
@@ -125,12 +177,18 @@ def _join(pidfd: int, flags: int, root_fd: int) -> None:
     os.close(root_fd)
 
 
-def _second_stage(process: Process, channel: Channel, options: LaunchOptions) -> NoReturn:
+def _second_stage(
+    joined: Joiner, process: Process, channel: Channel, options: LaunchOptions
+) -> NoReturn:
+    syscall_filter = joined.syscall_filter
+    note_ourselves(joined.proc_fd, syscall_filter, joined.settings)
     if options.session_keyring:
         join_session_keyring(f"_ses.{options.id}")
     enter_session(process, _open_terminal(process, channel))
     raise_rlimits(process.rlimits)
-    become(process)
+    if joined.settings is not None:
+        joined.settings.apply()
+    become(process, keep=capabilities_for(syscall_filter, process))
     enter_cwd(process.cwd)
     program = find_executable(process)
     process = with_home(process)
@@ -139,7 +197,7 @@ def _second_stage(process: Process, channel: Channel, options: LaunchOptions) ->
     if options.attended:
         die_with_launcher(channel)
     lower_rlimits(process.rlimits)
-    execute(program, process, options.preserve_fds)
+    execute(program, process, options.preserve_fds, syscall_filter)
 
 
 def _open_terminal(process: Process, channel: Channel) -> int | None:

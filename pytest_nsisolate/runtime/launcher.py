@@ -19,6 +19,7 @@ from .channel import (
     Channel,
 )
 from .errors import ChannelError, NsisolateError, PayloadError, SetupError
+from .preparation import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from .init import SecondStage
     from .plan import Plan
+    from .preparation import Preparation
 
 
 class Launched:
@@ -60,9 +62,11 @@ def launch(
     plan: Plan,
     second_stage: SecondStage = init.container,
     on_built: Callable[[int], None] | None = None,
+    preparation: Preparation = NOTHING,
 ) -> Launched:
     """Build the plan's container, up to READY. Raises SetupError; nothing is left behind then.
 
+    But for *preparation*'s groups, which last as long as the container and are the caller's to remove.
     *on_built* is called with the container process's pid when the root is built, before pivot_root; it is
     for a plan with hooks that are called then.
     """
@@ -78,9 +82,21 @@ def launch(
         rest.append(BUILT)
 
     def first_stage(channel: Channel) -> NoReturn:
-        init.first_stage(plan, channel, second_stage)
+        init.first_stage(plan, channel, second_stage, preparation)
 
-    return attend_fork(first_stage, [*rest, READY], write_maps, on_built)
+    try:
+        launched = attend_fork(first_stage, [*rest, READY], write_maps, on_built)
+    except ChannelError as error:
+        preparation.explain(error)
+        raise
+    finally:
+        preparation.close()
+    try:
+        preparation.finish(plan, launched.pid)
+    except BaseException:
+        launched.kill()
+        raise
+    return launched
 
 
 def attend_fork(

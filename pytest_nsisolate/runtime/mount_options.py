@@ -5,6 +5,10 @@ from __future__ import annotations
 from . import syscalls as sys
 from .record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .plan import Mount
+
 _ATIME = sys.MOUNT_ATTR__ATIME
 
 #: option: (flags to set, flags to clear)
@@ -81,15 +85,15 @@ _RECURSIVE: dict[str, tuple[int, int]] = {
 _SPECIAL = ("tmpcopyup", "idmap", "ridmap", "copy-symlink", "src-nofollow", "dest-nofollow")
 
 #: Every option with a meaning in the spec, for ``features``.
-KNOWN_OPTIONS = tuple(sorted((*_FLAGS, *_PROPAGATION, *_RECURSIVE, "tmpcopyup")))
+KNOWN_OPTIONS = tuple(sorted((*_FLAGS, *_PROPAGATION, *_RECURSIVE, *_SPECIAL)))
 
 
 class MountOptions(Record):
     """Mount options, sorted by where they go.
 
     *flags* and *cleared* are MS_ bits; *propagation* a list of MS_ values, applied in order after the
-    mount; *recursive_set* and *recursive_clear* MOUNT_ATTR_ bits for the whole tree; *data* what is
-    left for the file system, comma-separated.
+    mount; *recursive_set* and *recursive_clear* MOUNT_ATTR_ bits for the whole tree; *special* those
+    that are the runtime's own business; *data* what is left for the file system, comma-separated.
     """
 
     flags: int = 0
@@ -97,8 +101,23 @@ class MountOptions(Record):
     propagation: tuple[int, ...] = ()
     recursive_set: int = 0
     recursive_clear: int = 0
-    tmpcopyup: bool = False
+    special: tuple[str, ...] = ()
     data: str = ""
+
+    @property
+    def tmpcopyup(self) -> bool:
+        """Tell whether a tmpfs begins with what it covers."""
+        return "tmpcopyup" in self.special
+
+    @property
+    def is_id_mapped(self) -> bool:
+        """Tell whether the ids of the mount's files are mapped."""
+        return "idmap" in self.special or "ridmap" in self.special
+
+    @property
+    def is_for_binds(self) -> bool:
+        """Tell whether there is an option that only a bind mount can have."""
+        return any(option != "tmpcopyup" for option in self.special)
 
     @property
     def is_bind(self) -> bool:
@@ -112,14 +131,11 @@ class MountOptions(Record):
 
 
 def parse(options: tuple[str, ...]) -> MountOptions:
-    """Sort *options*; later ones win over earlier ones, as with mount(8).
-
-    Raises ValueError for an option that is known and not supported.
-    """
+    """Sort *options*; later ones win over earlier ones, as with mount(8)."""
     flags = cleared = recursive_set = recursive_clear = 0
     propagation: list[int] = []
     data: list[str] = []
-    tmpcopyup = False
+    special: list[str] = []
     for option in options:
         if option in _FLAGS:
             set_bits, clear_bits = _FLAGS[option]
@@ -131,10 +147,8 @@ def parse(options: tuple[str, ...]) -> MountOptions:
             set_bits, clear_bits = _RECURSIVE[option]
             recursive_set = (recursive_set & ~clear_bits) | set_bits
             recursive_clear = (recursive_clear & ~set_bits) | clear_bits
-        elif option == "tmpcopyup":
-            tmpcopyup = True
         elif option in _SPECIAL:
-            raise ValueError(f"the mount option {option!r} is not supported yet")
+            special.append(option)
         else:
             data.append(option)
     return MountOptions(
@@ -143,7 +157,7 @@ def parse(options: tuple[str, ...]) -> MountOptions:
         propagation=tuple(propagation),
         recursive_set=recursive_set,
         recursive_clear=recursive_clear,
-        tmpcopyup=tmpcopyup,
+        special=tuple(special),
         data=",".join(data),
     )
 
@@ -178,3 +192,18 @@ def attributes(options: MountOptions) -> tuple[int, int]:
     if options.cleared & sys.MS_NOATIME and not attr_clear & _ATIME:
         attr_clear |= _ATIME  # which leaves the kernel's default, relatime
     return attr_set, attr_clear
+
+
+#: Those that take no SELinux context as an option, because each file has its own.
+_WITHOUT_CONTEXT = ("proc", "sysfs", "cgroup", "cgroup2", "mqueue")
+
+
+def with_label(mount: Mount, label: str) -> Mount:
+    """Return *mount* with linux.mountLabel as its context, if its file system takes one."""
+    options = parse(mount.options) if label else None
+    if options is None or options.is_bind or options.is_remount:
+        return mount
+    if mount.type in _WITHOUT_CONTEXT or "context=" in options.data:
+        return mount
+    # In quotes: a label may have commas in it.
+    return mount.replace(options=(*mount.options, f'context="{label}"'))

@@ -14,7 +14,14 @@ import stat
 from . import mount_options
 from . import syscalls as sys
 from .errors import KernelCallError, SetupError
-from .inroot import is_directory, open_or_create, open_path, proc_path
+from .inroot import (
+    copy_symlink,
+    is_directory,
+    open_or_create,
+    open_or_create_itself,
+    open_path,
+    proc_path,
+)
 from .mount_options import MountOptions
 
 TYPE_CHECKING = False
@@ -22,14 +29,14 @@ if TYPE_CHECKING:
     from .plan import Mount
 
 
-def perform(mount: Mount, root_fd: int) -> None:
+def perform(mount: Mount, root_fd: int, mapped_fd: int | None = None) -> None:
     """Make one mount of the plan below *root_fd*."""
     options = mount_options.parse(mount.options)
     try:
         if options.is_remount:
             remount(options, mount.destination, root_fd)
         elif options.is_bind:
-            bind(mount.source, mount.destination, root_fd, options)
+            bind(mount.source, mount.destination, root_fd, options, mapped_fd)
         elif mount.type in ("cgroup", "cgroup2"):
             from .cgroup_mounts import mount_cgroups
 
@@ -77,15 +84,22 @@ def _hint(mount: Mount, error: KernelCallError) -> str:
     return ""
 
 
-def bind(source: str, destination: str, root_fd: int, options: MountOptions) -> None:
-    """Bind *source* (a host path, or an empty string's fd path) to *destination* in the root."""
-    recursive = sys.AT_RECURSIVE if options.flags & sys.MS_REC else 0
-    tree_fd = sys.open_tree(
-        sys.AT_FDCWD, source, sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC | recursive
-    )
+def bind(
+    source: str, destination: str, root_fd: int, options: MountOptions, mapped_fd: int | None = None
+) -> None:
+    """Bind *source* (a host path, or an empty string's fd path) to *destination* in the root.
+
+    *mapped_fd* is the mount itself, if it has been made already because its ids are mapped.
+    """
+    if "copy-symlink" in options.special and os.path.islink(source):
+        copy_symlink(root_fd, destination, os.readlink(source))
+        return
+    tree_fd = open_bind(source, options) if mapped_fd is None else mapped_fd
     try:
-        set_bind_attributes(tree_fd, options)
-        target_fd = open_or_create(root_fd, destination, directory=is_directory(tree_fd))
+        open_target = open_or_create
+        if "dest-nofollow" in options.special:
+            open_target = open_or_create_itself
+        target_fd = open_target(root_fd, destination, directory=is_directory(tree_fd))
         try:
             attach(tree_fd, target_fd)
         finally:
@@ -93,6 +107,22 @@ def bind(source: str, destination: str, root_fd: int, options: MountOptions) -> 
         propagate(tree_fd, options)
     finally:
         os.close(tree_fd)
+
+
+def open_bind(source: str, options: MountOptions) -> int:
+    """Return a detached copy of what is mounted at *source*, with the attributes of *options*."""
+    flags = sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC
+    if options.flags & sys.MS_REC:
+        flags |= sys.AT_RECURSIVE
+    if "src-nofollow" in options.special:
+        flags |= sys.AT_SYMLINK_NOFOLLOW
+    tree_fd = sys.open_tree(sys.AT_FDCWD, source, flags)
+    try:
+        set_bind_attributes(tree_fd, options)
+    except BaseException:
+        os.close(tree_fd)
+        raise
+    return tree_fd
 
 
 def attach(tree_fd: int, target_fd: int) -> None:

@@ -8,6 +8,20 @@ from __future__ import annotations
 
 from .record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .execution.records import (
+        CpuAffinity,
+        IntelRdt,
+        IoPriority,
+        MemoryPolicy,
+        NetDevice,
+        Personality,
+        Scheduler,
+    )
+    from .resources import Resources
+    from .seccomp.records import Seccomp
+
 #: The version of the runtime-spec that these names are of.
 SPEC_VERSION = "1.3.0"
 
@@ -136,6 +150,11 @@ class Process(Record):
     no_new_privileges: bool = False
     rlimits: tuple[Rlimit, ...] = ()
     oom_score_adj: int | None = None
+    scheduler: Scheduler | None = None
+    io_priority: IoPriority | None = None
+    exec_cpu_affinity: CpuAffinity | None = None
+    apparmor_profile: str = ""
+    selinux_label: str = ""
 
 
 class Hook(Record):
@@ -183,6 +202,14 @@ class Plan(Record):
     readonly_paths: tuple[str, ...] = ()
     rootfs_propagation: str = ""
     sysctl: tuple[tuple[str, str], ...] = ()
+    cgroups_path: str = ""
+    resources: Resources | None = None
+    seccomp: Seccomp | None = None
+    personality: Personality | None = None
+    memory_policy: MemoryPolicy | None = None
+    mount_label: str = ""
+    intel_rdt: IntelRdt | None = None
+    net_devices: tuple[NetDevice, ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
     hooks: Hooks = Hooks()
 

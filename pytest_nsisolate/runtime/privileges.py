@@ -66,8 +66,10 @@ def _set_rlimit(limit: Rlimit, soft: int, hard: int) -> None:
         ) from None
 
 
-def become(process: Process) -> None:
-    """Become the process's user with its capabilities.
+def become(process: Process, *, keep: int = 0) -> None:
+    """Become the process's user with its capabilities, and for a while those of the mask *keep*.
+
+    Those end with execve(2), which takes nothing from the permitted set.
 
     The order matters: the bounding set while CAP_SETPCAP is still there; the groups while CAP_SETGID
     is; the ids with the capabilities kept; then the sets themselves, the ambient one last, because it
@@ -76,10 +78,15 @@ def become(process: Process) -> None:
     wanted = process.capabilities
     if wanted is not None:
         drop_bounding(mask_of(wanted.bounding))
+    if wanted is not None or keep:
         sys.prctl(sys.PR_SET_KEEPCAPS, 1, name="PR_SET_KEEPCAPS, 1")
     set_ids(process.user)
     if wanted is not None:
-        set_capabilities(wanted)
+        set_capabilities(wanted, keep)
+    elif keep:
+        effective, permitted, inheritable = sys.capget()
+        effective |= keep & permitted
+        sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
     if process.no_new_privileges:
         sys.prctl(sys.PR_SET_NO_NEW_PRIVS, 1, name="PR_SET_NO_NEW_PRIVS, 1")
 
@@ -149,14 +156,15 @@ def ungrantable(plan: Plan) -> list[str]:
     return sorted(n for n in wanted if n not in NUMBERS or not there & 1 << NUMBERS[n])
 
 
-def set_capabilities(wanted: Capabilities) -> None:
+def set_capabilities(wanted: Capabilities, keep: int = 0) -> None:
     """Set the effective, permitted, inheritable and ambient sets, as far as we have them."""
-    permitted = mask_of(wanted.permitted) & sys.capget()[1]
-    effective = mask_of(wanted.effective) & permitted
+    permitted = (mask_of(wanted.permitted) | keep) & sys.capget()[1]
+    effective = (mask_of(wanted.effective) | keep) & permitted
     inheritable = mask_of(wanted.inheritable) & _bounding()
     try:
         sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
-        raise_ambient(mask_of(wanted.ambient) & permitted & inheritable)
+        ambient = mask_of(wanted.ambient) & mask_of(wanted.permitted)
+        raise_ambient(ambient & permitted & inheritable)
     except KernelCallError as error:
         raise SetupError("capabilities", error.call, error.errno or 0) from error
 

@@ -29,6 +29,12 @@ from .spec_json import decode
 from .spec_process import read_process
 from .spec_reader import INT64_MAX, UINT32_MAX, Reader, absolute, show
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .execution.records import IntelRdt, MemoryPolicy, NetDevice, Personality
+    from .resources import Resources
+    from .seccomp.records import Seccomp
+
 PROPAGATIONS = tuple(
     prefix + kind for kind in ("private", "shared", "slave", "unbindable") for prefix in ("", "r")
 )
@@ -36,24 +42,8 @@ PROPAGATIONS = tuple(
 #: What the spec has and this runtime cannot do yet, and why it is refused rather than ignored.
 _NOT_YET = {
     "": ("vm", "windows", "solaris", "freebsd", "zos"),
-    "process": (
-        "apparmorProfile",
-        "selinuxLabel",
-        "ioPriority",
-        "scheduler",
-        "execCPUAffinity",
-        "commandLine",
-    ),
-    "linux": (
-        "resources",
-        "cgroupsPath",
-        "seccomp",
-        "mountLabel",
-        "intelRdt",
-        "personality",
-        "netDevices",
-        "memoryPolicy",
-    ),
+    "process": ("commandLine",),
+    "linux": (),
 }
 
 
@@ -94,6 +84,7 @@ def parse(config: object, bundle: str) -> Plan:
     _check_version(reader)
     linux = reader.object("linux")
     _refuse_what_is_missing(reader, linux)
+    cgroups_path, resources = _limits(linux)
     plan = Plan(
         root=_root(reader, bundle),
         namespaces=linux.array("namespaces", _namespace),
@@ -109,6 +100,14 @@ def parse(config: object, bundle: str) -> Plan:
         readonly_paths=linux.array("readonlyPaths", absolute),
         rootfs_propagation=linux.choice("rootfsPropagation", PROPAGATIONS),
         sysctl=linux.string_map("sysctl"),
+        cgroups_path=cgroups_path,
+        resources=resources,
+        seccomp=_seccomp(linux),
+        personality=_personality(linux),
+        memory_policy=_memory_policy(linux),
+        mount_label=linux.string("mountLabel"),
+        intel_rdt=_intel_rdt(linux),
+        net_devices=_net_devices(linux),
         annotations=reader.string_map("annotations"),
         hooks=read_hooks(reader.object("hooks")),
     )
@@ -176,10 +175,7 @@ def _mount(reader: Reader, bundle: str) -> Mount:
     # config.md: relative destinations are deprecated, and taken from the root.
     destination = "/" + reader.string("destination").lstrip("/")
     options = reader.strings("options")
-    try:
-        parsed = mount_options.parse(options)
-    except ValueError as error:
-        raise UnsupportedError(f"{reader.field('options')}: {error}") from None
+    parsed = mount_options.parse(options)
     source = reader.string("source")
     if parsed.is_remount:
         pass  # it changes what is mounted there already
@@ -188,14 +184,21 @@ def _mount(reader: Reader, bundle: str) -> Mount:
         source = os.path.join(os.path.abspath(bundle), source)
     elif not reader.string("type"):
         raise reader.wrong("type", "is required for a mount that is not a bind mount")
-    for key in ("uidMappings", "gidMappings"):
-        if reader.raw(key):
-            raise UnsupportedError(f"{reader.field(key)}: id-mapped mounts are not supported yet")
+    uid_mappings = reader.array("uidMappings", _id_mapping)
+    gid_mappings = reader.array("gidMappings", _id_mapping)
+    if bool(uid_mappings) != bool(gid_mappings):
+        key = "gidMappings" if uid_mappings else "uidMappings"
+        raise reader.wrong(key, "is required where the other one is given")
+    if (uid_mappings or parsed.is_for_binds) and not parsed.is_bind:
+        options_path = reader.field("options")
+        raise UnsupportedError(f"{options_path}: only bind mounts are id-mapped, and meet symlinks")
     return Mount(
         destination=destination,
         source=source,
         type=reader.string("type"),
         options=options,
+        uid_mappings=uid_mappings,
+        gid_mappings=gid_mappings,
     )
 
 
@@ -217,6 +220,54 @@ def _device(value: object, path: str) -> Device:
         uid=reader.uint32("uid"),
         gid=reader.uint32("gid"),
     )
+
+
+def _limits(linux: Reader) -> tuple[str, Resources | None]:
+    if not linux.has("cgroupsPath") and not linux.has("resources"):
+        return "", None
+    from .spec_resources import read_cgroups_path, read_resources
+
+    return read_cgroups_path(linux), read_resources(linux.object("resources"))
+
+
+def _seccomp(linux: Reader) -> Seccomp | None:
+    if not linux.raw("seccomp"):
+        return None
+    from .spec_seccomp import read_seccomp
+
+    return read_seccomp(linux.object("seccomp"))
+
+
+def _personality(linux: Reader) -> Personality | None:
+    if not linux.raw("personality"):
+        return None
+    from .spec_execution import read_personality
+
+    return read_personality(linux.object("personality"))
+
+
+def _memory_policy(linux: Reader) -> MemoryPolicy | None:
+    if not linux.raw("memoryPolicy"):
+        return None
+    from .spec_execution import read_memory_policy
+
+    return read_memory_policy(linux.object("memoryPolicy"))
+
+
+def _intel_rdt(linux: Reader) -> IntelRdt | None:
+    if not linux.has("intelRdt"):
+        return None
+    from .spec_execution import read_intel_rdt
+
+    return read_intel_rdt(linux.object("intelRdt"))
+
+
+def _net_devices(linux: Reader) -> tuple[NetDevice, ...]:
+    if not linux.raw("netDevices"):
+        return ()
+    from .spec_execution import read_net_devices
+
+    return read_net_devices(linux.object("netDevices"))
 
 
 def _time_offsets(linux: Reader) -> tuple[TimeOffset, ...]:

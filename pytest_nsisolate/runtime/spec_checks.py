@@ -15,9 +15,12 @@ def validate(plan: Plan) -> None:
         _namespaces_once,
         _needs_mount_namespace,
         _maps_need_user_namespace,
+        _mapped_mounts_have_maps,
         _names_need_uts_namespace,
         _offsets_need_time_namespace,
         _sysctls_are_namespaced,
+        _devices_need_network_namespace,
+        _labels_need_the_kernel,
     ):
         check(plan)
 
@@ -50,6 +53,16 @@ def _maps_need_user_namespace(plan: Plan) -> None:
             )
 
 
+def _mapped_mounts_have_maps(plan: Plan) -> None:
+    for i, mount in enumerate(plan.mounts):
+        asks = "idmap" in mount.options or "ridmap" in mount.options
+        if asks and not mount.uid_mappings and not plan.creates("user"):
+            raise SpecError(
+                f"mounts[{i}].uidMappings",
+                "is required for an id-mapped mount without a new user namespace, whose maps it could take",
+            )
+
+
 def _names_need_uts_namespace(plan: Plan) -> None:
     for key, name in (("hostname", plan.hostname), ("domainname", plan.domainname)):
         if name is None:
@@ -66,6 +79,22 @@ def _offsets_need_time_namespace(plan: Plan) -> None:
             "linux.timeOffsets",
             'needs a new time namespace: add {"type": "time"} to linux.namespaces',
         )
+
+
+def _devices_need_network_namespace(plan: Plan) -> None:
+    if plan.net_devices and not plan.has("network"):
+        raise SpecError(
+            "linux.netDevices",
+            'needs a network namespace: add {"type": "network"} to linux.namespaces',
+        )
+
+
+def _labels_need_the_kernel(plan: Plan) -> None:
+    process = plan.process
+    if plan.mount_label or (process and (process.apparmor_profile or process.selinux_label)):
+        from .execution.settings import check_labels
+
+        check_labels(plan)
 
 
 _IPC_SYSCTLS = (

@@ -6,6 +6,10 @@ from .errors import SpecError
 from .plan import Capabilities, ConsoleSize, Process, Rlimit, User
 from .spec_reader import UINT64_MAX, Reader, a_string, show, uint32
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .execution.records import CpuAffinity, IoPriority, Scheduler
+
 RLIMITS = (
     "RLIMIT_AS",
     "RLIMIT_CORE",
@@ -49,6 +53,11 @@ def read_process(reader: Reader) -> Process:
         oom_score_adj=(
             reader.integer("oomScoreAdj", -1000, 1000, 0) if reader.has("oomScoreAdj") else None
         ),
+        scheduler=_scheduler(reader),
+        io_priority=_io_priority(reader),
+        exec_cpu_affinity=_cpu_affinity(reader),
+        apparmor_profile=reader.string("apparmorProfile"),
+        selinux_label=reader.string("selinuxLabel"),
     )
 
 
@@ -66,6 +75,30 @@ def _user(reader: Reader) -> User:
         umask=reader.integer("umask", 0, 0o777, 0) if reader.has("umask") else None,
         additional_gids=reader.array("additionalGids", uint32),
     )
+
+
+def _scheduler(reader: Reader) -> Scheduler | None:
+    if not reader.raw("scheduler"):
+        return None
+    from .spec_execution import read_scheduler
+
+    return read_scheduler(reader.object("scheduler"))
+
+
+def _io_priority(reader: Reader) -> IoPriority | None:
+    if not reader.raw("ioPriority"):
+        return None
+    from .spec_execution import read_io_priority
+
+    return read_io_priority(reader.object("ioPriority"))
+
+
+def _cpu_affinity(reader: Reader) -> CpuAffinity | None:
+    if not reader.raw("execCPUAffinity"):
+        return None
+    from .spec_execution import read_cpu_affinity
+
+    return read_cpu_affinity(reader.object("execCPUAffinity"))
 
 
 def _console_size(reader: Reader) -> ConsoleSize | None:

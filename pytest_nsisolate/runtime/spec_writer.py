@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .plan import Capabilities, Device, IdMapping, Mount, Plan, Process, User
 from .spec_hooks import hooks_config
+from .spec_writer_resources import record_config, resources_config
 
 #: The version that is written: the lowest whose readers know what we write. Runtimes refuse versions
 #: that are newer than they are, and crun 1.8 (Debian 12) stops at 1.0.
@@ -36,6 +37,16 @@ def to_config(plan: Plan) -> dict[str, object]:
                 "readonlyPaths": list(plan.readonly_paths),
                 "rootfsPropagation": plan.rootfs_propagation,
                 "sysctl": dict(plan.sysctl),
+                "cgroupsPath": plan.cgroups_path,
+                "resources": resources_config(plan.resources),
+                "seccomp": record_config(plan.seccomp),
+                "personality": record_config(plan.personality),
+                "memoryPolicy": record_config(plan.memory_policy),
+                "mountLabel": plan.mount_label,
+                "intelRdt": record_config(plan.intel_rdt),
+                "netDevices": {
+                    d.host_name: _without_empty({"name": d.name}) for d in plan.net_devices
+                },
             }
         ),
     }
@@ -43,7 +54,12 @@ def to_config(plan: Plan) -> dict[str, object]:
 
 
 def _without_empty(config: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in config.items() if value not in (None, "", [], {})}
+    return {
+        key: value
+        for key, value in config.items()
+        # An empty intelRdt asks for a class of its own.
+        if value not in (None, "", [], {}) or (key == "intelRdt" and value is not None)
+    }
 
 
 def _id_mapping(mapping: IdMapping) -> dict[str, object]:
@@ -61,6 +77,8 @@ def _mount(mount: Mount) -> dict[str, object]:
             "type": mount.type,
             "source": mount.source,
             "options": list(mount.options),
+            "uidMappings": [_id_mapping(mapping) for mapping in mount.uid_mappings],
+            "gidMappings": [_id_mapping(mapping) for mapping in mount.gid_mappings],
         }
     )
 
@@ -92,6 +110,11 @@ def _process(process: Process) -> dict[str, object]:
                 for limit in process.rlimits
             ],
             "oomScoreAdj": process.oom_score_adj,
+            "scheduler": record_config(process.scheduler),
+            "ioPriority": record_config(process.io_priority),
+            "execCPUAffinity": record_config(process.exec_cpu_affinity),
+            "apparmorProfile": process.apparmor_profile,
+            "selinuxLabel": process.selinux_label,
         }
     )
     return {"cwd": process.cwd, "user": _user(process.user), **config}

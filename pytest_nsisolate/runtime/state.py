@@ -19,6 +19,7 @@ import time
 
 from .errors import LifecycleError
 from .liveness import open_process
+from .preparation import Preparation
 from .record import Record
 from .spec_json import decode, encode
 
@@ -31,6 +32,8 @@ CREATING = "creating"
 CREATED = "created"
 RUNNING = "running"
 STOPPED = "stopped"
+#: Not one of the spec's; runc and crun have it.
+PAUSED = "paused"
 
 _SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-."
 
@@ -39,6 +42,7 @@ class State(Record):
     """A container. *phase* is how far it has got: its status, unless its process has ended.
 
     *external_descriptors* is a JSON array of what its standard streams were, under crun's name for it.
+    *groups* are the cgroup and the class of service that end with it (preparation.py).
     """
 
     id: str
@@ -51,14 +55,27 @@ class State(Record):
     phase: str = CREATING
     external_descriptors: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
+    groups: dict[str, object] | None = None
 
     def status(self) -> str:
-        """Return creating, created, running or stopped."""
+        """Return creating, created, running, paused or stopped."""
         pidfd = open_process(self.pid, self.start_time)
         if pidfd is None:
             return STOPPED
         os.close(pidfd)
-        return self.phase
+        return PAUSED if self._is_paused() else self.phase
+
+    def _is_paused(self) -> bool:
+        cgroup = self.kept().cgroup
+        if cgroup is None:
+            return False
+        from .cgroups.removal import is_frozen
+
+        return is_frozen(cgroup)
+
+    def kept(self) -> Preparation:
+        """Return the groups that outlive the container's launcher."""
+        return Preparation.of_groups(self.groups)
 
 
 def external_descriptors() -> str:
@@ -125,6 +142,15 @@ class Directory:
     ) -> None:
         """Let go of the lock."""
         self.unlock()
+
+    def hold(self) -> bool:
+        """Lock the directory, if it is not locked by us already; False if it is gone."""
+        try:
+            if self._lock_fd < 0:
+                self._lock()
+        except LifecycleError:
+            return False
+        return True
 
     def unlock(self) -> None:
         """Let others change the container."""

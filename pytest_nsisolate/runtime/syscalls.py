@@ -62,6 +62,7 @@ MOUNT_ATTR_RELATIME = 0x0
 MOUNT_ATTR_NOATIME = 0x10
 MOUNT_ATTR_STRICTATIME = 0x20
 MOUNT_ATTR_NODIRATIME = 0x80
+MOUNT_ATTR_IDMAP = 0x100000
 MOUNT_ATTR_NOSYMFOLLOW = 0x200000
 
 AT_FDCWD = -100
@@ -236,9 +237,11 @@ def move_mount(from_fd: int, from_path: str, to_fd: int, to_path: str, flags: in
         _fail(f"move_mount to {to_path or f'fd {to_fd}'}")
 
 
-def mount_setattr(dirfd: int, path: str, flags: int, attr_set: int, attr_clr: int) -> None:
+def mount_setattr(
+    dirfd: int, path: str, flags: int, attr_set: int, attr_clr: int, userns_fd: int = 0
+) -> None:
     """Change the attributes of a mount, or with AT_RECURSIVE of a tree: mount_setattr(2)."""
-    attr = _MountAttr(attr_set, attr_clr, 0, 0)
+    attr = _MountAttr(attr_set, attr_clr, 0, userns_fd)
     result = _libc.syscall(
         _long(_SYS_MOUNT_SETATTR),
         _int(dirfd),

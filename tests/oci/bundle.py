@@ -101,13 +101,14 @@ def base_config(identity: Identity) -> Config:
 
 @dataclass
 class Bundle:
-    """A bundle directory, its config, and the runs of it."""
+    """A bundle directory, its config, and the runs of it; *settings* go before the verb."""
 
     path: Path
     identity: Identity
     config: Config
     id: str = field(default_factory=lambda: f"nsisolate-test-{uuid.uuid4().hex[:12]}")
     started: list[Running] = field(default_factory=list)
+    settings: tuple[str, ...] = ()
 
     @property
     def rootfs(self) -> Path:
@@ -179,7 +180,7 @@ class Bundle:
     def command(self) -> list[str]:
         """Return the command line that runs the container, once the config is written."""
         self.write_config()
-        return [*runtime_command(), "run", "--bundle", str(self.path), self.id]
+        return [*runtime_command(), *self.settings, "run", "--bundle", str(self.path), self.id]
 
     def write_config(self) -> None:
         """Write the config, with the bundle's id in the environment of the process."""

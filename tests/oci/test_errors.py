@@ -91,7 +91,7 @@ def test_a_config_that_is_no_object(bundle: Bundle, raw: bytes) -> None:
         ({"process": {"args": ["x", 1], "cwd": "/"}}, "process.args[1]"),
         ({"mounts": [{"type": "tmpfs"}]}, "mounts[0].destination"),
         ({"linux": {"namespaces": [{"type": "nosuch"}]}}, "linux.namespaces[0].type"),
-        ({"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW"}}}, "linux.seccomp"),
+        ({"linux": {"seccomp": {"defaultAction": "no"}}}, "linux.seccomp.defaultAction"),
     ],
 )
 def test_a_wrong_field_is_named(bundle: Bundle, change: dict[str, Any], field: str) -> None:

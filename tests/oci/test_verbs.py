@@ -52,6 +52,24 @@ def test_features_is_the_specs_structure(bundle: Bundle) -> None:
     assert "rro" in features["mountOptions"]
     assert set(features["linux"]["namespaces"]) >= {"user", "pid", "mount", "network", "time"}
     assert "CAP_CHOWN" in features["linux"]["capabilities"]
+    assert set(features["mountOptions"]) >= {"idmap", "ridmap", "tmpcopyup", "copy-symlink"}
+    linux = features["linux"]
+    assert linux["cgroup"] == {
+        "v1": True,
+        "v2": True,
+        "systemd": False,
+        "systemdUser": False,
+        "rdma": True,
+    }
+    for name in ("apparmor", "selinux", "intelRdt", "netDevices"):
+        assert linux[name]["enabled"] is True
+    assert linux["mountExtensions"]["idmap"]["enabled"] is True
+    assert {"MPOL_BIND", "MPOL_LOCAL"} <= set(linux["memoryPolicy"]["modes"])
+    if linux["seccomp"]["enabled"]:
+        assert "SCMP_ACT_NOTIFY" in linux["seccomp"]["actions"]
+        assert "SCMP_CMP_MASKED_EQ" in linux["seccomp"]["operators"]
+        assert {"SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"} <= set(linux["seccomp"]["archs"])
+        assert set(linux["seccomp"]["supportedFlags"]) <= set(linux["seccomp"]["knownFlags"])
 
 
 @ours_only("its own text")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -24,6 +25,10 @@ from pytest_nsisolate.runtime.plan import (
 )
 from pytest_nsisolate.runtime.spec import PROPAGATIONS
 from pytest_nsisolate.runtime.spec_process import RLIMITS
+
+from .plans_execution import LINUX, PROCESS, linux_fields, process_fields
+from .plans_resources import RESOURCES, resources
+from .plans_seccomp import SECCOMP, seccomp
 
 T = TypeVar("T")
 
@@ -84,19 +89,26 @@ def _processes(draw: st.DrawFn) -> Process:
         no_new_privileges=draw(st.booleans()),
         rlimits=draw(_rlimits()),
         oom_score_adj=draw(st.none() | st.integers(-1000, 1000)),
+        **draw(process_fields()),
     )
 
 
 def _mounts() -> st.SearchStrategy[Mount]:
+    maps = st.just((IdMapping(container_id=0, host_id=1, size=2),))
     # Whatever is not an option that we know is the file system's business.
-    others = WORD.filter(lambda option: option not in mount_options._SPECIAL)
-    known = st.sampled_from(
-        [o for o in mount_options.KNOWN_OPTIONS if o not in ("bind", "rbind", "remount")]
-    )
-    options = _tuples(known | others.filter(lambda o: o not in mount_options.KNOWN_OPTIONS))
+    others = WORD.filter(lambda option: option not in mount_options.KNOWN_OPTIONS)
+    with_conditions = ("bind", "rbind", "remount", *mount_options._SPECIAL)
+    known = st.sampled_from([o for o in mount_options.KNOWN_OPTIONS if o not in with_conditions])
+    options = _tuples(known | others)
     binds = options.map(lambda rest: ("bind", *rest)) | options.map(lambda rest: (*rest, "rbind"))
     return st.builds(Mount, destination=PATH, source=TEXT, type=WORD, options=options) | st.builds(
-        Mount, destination=PATH, source=PATH, type=TEXT, options=binds
+        Mount,
+        destination=PATH,
+        source=PATH,
+        type=TEXT,
+        options=binds,
+        uid_mappings=maps,
+        gid_mappings=maps,
     )
 
 
@@ -165,6 +177,10 @@ def plans(draw: st.DrawFn) -> Plan:
         readonly_paths=draw(_tuples(PATH)),
         rootfs_propagation=draw(st.sampled_from(("", *PROPAGATIONS))),
         sysctl=tuple((name, draw(TEXT)) for name in sorted(sysctls)),
+        cgroups_path=draw(st.sampled_from(("", "/a/b", "relative"))),
+        resources=draw(resources()),
+        seccomp=draw(seccomp()),
+        **draw(linux_fields()),
         annotations=tuple(sorted(draw(st.dictionaries(NAMES, TEXT, max_size=2)).items())),
     )
 
@@ -189,12 +205,19 @@ def whole_config() -> dict[str, Any]:
             "noNewPrivileges": True,
             "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 20}],
             "oomScoreAdj": -5,
+            **copy.deepcopy(PROCESS),
         },
         "hostname": "box",
         "domainname": "example.org",
         "mounts": [
             {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"]},
-            {"destination": "/data", "source": "data", "options": ["rbind", "ro"]},
+            {
+                "destination": "/data",
+                "source": "data",
+                "options": ["rbind", "ro", "idmap"],
+                "uidMappings": [{"containerID": 0, "hostID": 5, "size": 2}],
+                "gidMappings": [{"containerID": 0, "hostID": 6, "size": 3}],
+            },
         ],
         "annotations": {"org.example": "yes"},
         "linux": {
@@ -221,5 +244,9 @@ def whole_config() -> dict[str, Any]:
             "readonlyPaths": ["/proc/sys"],
             "rootfsPropagation": "rslave",
             "sysctl": {"net.ipv4.ip_forward": "1", "kernel.shmmax": "1000"},
+            "cgroupsPath": "/mine/x",
+            "resources": copy.deepcopy(RESOURCES),
+            "seccomp": copy.deepcopy(SECCOMP),
+            **copy.deepcopy(LINUX),
         },
     }

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_nsisolate.runtime import mount_options
 from pytest_nsisolate.runtime import syscalls as sys
+from pytest_nsisolate.runtime.plan import Mount
 
 
 @pytest.mark.parametrize(
@@ -49,11 +50,15 @@ def test_what_is_not_known_is_the_file_systems() -> None:
     assert parsed.data == "size=1m,mode=755"
 
 
-@pytest.mark.parametrize("option", ["idmap", "ridmap", "copy-symlink"])
-def test_what_is_known_and_not_supported_is_refused(option: str) -> None:
-    """An option with a meaning that we lack is not passed to the file system."""
-    with pytest.raises(ValueError, match=option):
-        mount_options.parse((option,))
+@pytest.mark.parametrize(
+    "option", ["tmpcopyup", "idmap", "ridmap", "copy-symlink", "src-nofollow", "dest-nofollow"]
+)
+def test_the_runtimes_own_options_are_not_the_file_systems(option: str) -> None:
+    """What the runtime does itself is not handed on as data."""
+    parsed = mount_options.parse((option, "size=1m"))
+    assert parsed.special == (option,)
+    assert parsed.data == "size=1m"
+    assert parsed.is_id_mapped is option.endswith("idmap")
 
 
 def test_is_bind_and_is_remount() -> None:
@@ -85,3 +90,18 @@ def test_known_options_never_reach_the_file_system(options: list[str]) -> None:
     assert parsed.data == ""
     assert parsed.flags & parsed.cleared == 0
     assert parsed.recursive_set & parsed.recursive_clear & ~sys.MOUNT_ATTR__ATIME == 0
+
+
+@pytest.mark.parametrize(
+    ("mount", "labelled"),
+    [
+        (Mount(destination="/t", type="tmpfs"), True),
+        (Mount(destination="/t", type="tmpfs", options=('context="other"',)), False),
+        (Mount(destination="/p", type="proc"), False),
+        (Mount(destination="/b", source="/b", options=("bind",)), False),
+    ],
+)
+def test_a_mount_label_is_a_context(mount: Mount, labelled: bool) -> None:
+    """File systems without labels of their own get the plan's; binds keep theirs."""
+    options = mount_options.with_label(mount, "u:r:t:s0:c1,c2").options
+    assert (options[-1:] == ('context="u:r:t:s0:c1,c2"',)) is labelled

@@ -25,6 +25,9 @@ from pytest_nsisolate.runtime.plan import (
 )
 
 from .plans import whole_config as whole
+from .plans_execution import READ_LINUX, READ_PROCESS, WRONG_EXECUTION
+from .plans_resources import READ, WRONG_RESOURCES
+from .plans_seccomp import READ_SECCOMP, WRONG_SECCOMP
 
 
 @pytest.fixture
@@ -56,12 +59,19 @@ def test_every_property_is_read(bundle: str) -> None:
             no_new_privileges=True,
             rlimits=(Rlimit(type="RLIMIT_NOFILE", soft=10, hard=20),),
             oom_score_adj=-5,
+            **READ_PROCESS,
         ),
         hostname="box",
         domainname="example.org",
         mounts=(
             Mount(destination="/proc", type="proc", source="proc", options=("nosuid",)),
-            Mount(destination="/data", source=f"{bundle}/data", options=("rbind", "ro")),
+            Mount(
+                destination="/data",
+                source=f"{bundle}/data",
+                options=("rbind", "ro", "idmap"),
+                uid_mappings=(IdMapping(container_id=0, host_id=5, size=2),),
+                gid_mappings=(IdMapping(container_id=0, host_id=6, size=3),),
+            ),
         ),
         uid_mappings=(IdMapping(container_id=0, host_id=1000, size=1),),
         gid_mappings=(IdMapping(container_id=0, host_id=1000, size=1),),
@@ -77,6 +87,10 @@ def test_every_property_is_read(bundle: str) -> None:
         readonly_paths=("/proc/sys",),
         rootfs_propagation="rslave",
         sysctl=(("kernel.shmmax", "1000"), ("net.ipv4.ip_forward", "1")),
+        cgroups_path="/mine/x",
+        resources=READ,
+        seccomp=READ_SECCOMP,
+        **READ_LINUX,
         annotations=(("org.example", "yes"),),
     )
 
@@ -85,7 +99,10 @@ def changed(path: str, value: object) -> dict[str, Any]:
     """Return the whole config with one value changed: ``process.args[0]`` style."""
     config = whole()
     target: Any = config
-    *parents, last = path.replace("[", ".[").split(".")
+    head, unified, file = path.partition(".unified.")
+    *parents, last = head.replace("[", ".[").split(".")
+    if unified:
+        parents, last = [*parents, last, "unified"], file
     for part in parents:
         target = target[int(part[1:-1]) if part.startswith("[") else part]
     target[int(last[1:-1]) if last.startswith("[") else last] = value
@@ -141,6 +158,9 @@ WRONG = [
     ("mounts[0].options[0]", 3),
     ("mounts[1].source", None),
     ("mounts[1].source", ""),
+    ("mounts[1].uidMappings", None),
+    ("mounts[1].gidMappings", []),
+    ("mounts[1].gidMappings[0].size", 0),
     ("annotations", []),
     ("annotations.org", 5),
     ("linux", []),
@@ -168,7 +188,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value"), WRONG)
+@pytest.mark.parametrize(
+    ("path", "value"), WRONG + WRONG_RESOURCES + WRONG_SECCOMP + WRONG_EXECUTION
+)
 def test_a_wrong_value_names_its_field(bundle: str, path: str, value: object) -> None:
     """A value that the spec does not allow is a SpecError with the field's path."""
     with pytest.raises(SpecError) as caught:
@@ -192,14 +214,10 @@ def test_a_missing_value_names_its_field(bundle: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("linux.seccomp", {"defaultAction": "SCMP_ACT_ERRNO"}),
-        ("linux.resources", {"pids": {"limit": 5}}),
-        ("linux.cgroupsPath", "/mine"),
+        ("linux.cgroupsPath", "system.slice:prefix:name"),
         ("linux.mountLabel", "label"),
         ("process.apparmorProfile", "profile"),
-        ("process.scheduler", {"policy": "SCHED_IDLE"}),
-        ("mounts[1].uidMappings", [{"containerID": 0, "hostID": 0, "size": 1}]),
-        ("mounts[1].options", ["bind", "idmap"]),
+        ("mounts[0].options", ["idmap"]),
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(bundle: str, path: str, value: object) -> None:

@@ -1,0 +1,157 @@
+"""Making the directories of a cgroup."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..errors import SetupError
+from .group import HINT, NO_RIGHTS, Cgroup, read, write
+from .locate import UNIFIED, Hierarchy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..plan import Plan
+
+_STEP = "cgroups"
+#: cgroups(7): what is handed to a container that manages its own cgroups.
+_DELEGATED = "/sys/kernel/cgroup/delegate"
+_DELEGATED_AT_LEAST = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
+
+
+def make(
+    plan: Plan, found: Sequence[Hierarchy], container_id: str
+) -> tuple[Cgroup, SetupError | None]:
+    """Make the container's directories as far as the caller may.
+
+    The error, if any, says which one could not be made; the caller decides whether it is needed.
+    """
+    directories: list[tuple[str, str]] = []
+    made: list[str] = []
+    refused = None
+    try:
+        for hierarchy in found:
+            if _starves_real_time(plan, hierarchy):
+                continue
+            path = hierarchy.directory(plan.cgroups_path, container_id)
+            try:
+                _make_one(hierarchy, path, made)
+            except OSError as error:
+                if error.errno not in NO_RIGHTS:
+                    raise SetupError(_STEP, f"make {path}", error.errno or 0) from error
+                refused = refused or SetupError(_STEP, f"make {path}", error.errno or 0, HINT)
+                continue
+            names = hierarchy.controllers if hierarchy.version == 1 else (UNIFIED,)
+            directories += [(name, path) for name in names]
+            _delegate(plan, hierarchy, path)
+        return Cgroup(directories=tuple(directories), made=tuple(made)), refused
+    except BaseException:
+        for path in made:
+            try:
+                os.rmdir(path)
+            except OSError:
+                pass
+        raise
+
+
+def _starves_real_time(plan: Plan, hierarchy: Hierarchy) -> bool:
+    """Tell whether a new cgroup there would keep the process from the real-time policy that it asks for.
+
+    On v1 it begins without any realtimeRuntime, and takes no real-time process before it has some.
+    """
+    if hierarchy.version == 2 or "cpu" not in hierarchy.controllers or plan.process is None:
+        return False
+    scheduler = plan.process.scheduler
+    asks_for_limits = plan.resources is not None and plan.resources.cpu is not None
+    real_time = scheduler is not None and scheduler.policy in ("SCHED_FIFO", "SCHED_RR")
+    return real_time and not asks_for_limits
+
+
+def _make_one(hierarchy: Hierarchy, path: str, made: list[str]) -> None:
+    """Make *path* with its parents, prepared for the children; prepend what was made to *made*."""
+    here = hierarchy.mount_point
+    for name in path[len(here) :].strip("/").split("/"):
+        if hierarchy.version == 2:
+            _enable_controllers(here)
+        here = f"{here}/{name}"
+        try:
+            os.mkdir(here, 0o755)
+            made.insert(0, here)
+        except FileExistsError:
+            pass
+        if "cpuset" in hierarchy.controllers and hierarchy.version == 1:
+            _inherit_cpuset(here)
+    if not os.access(f"{here}/cgroup.procs", os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), here)
+    _check_fit(here, made)
+
+
+def _check_fit(path: str, made: list[str]) -> None:
+    """Refuse a cgroup that was there and is in use: two containers would share limits and fate."""
+    if made and made[0] == path:
+        return
+    # Below it, too: what is in a container's cgroup is killed at the container's end.
+    for below, _names, _files in os.walk(path):
+        if pids := read(f"{below}/cgroup.procs").split():
+            found = f"{len(pids)} process(es) found in {below}"
+            raise SetupError(_STEP, f"linux.cgroupsPath: container's cgroup is not empty: {found}")
+    frozen = read(f"{path}/freezer.state").strip() or read(f"{path}/cgroup.freeze").strip()
+    if frozen in ("FROZEN", "1"):
+        call = f"linux.cgroupsPath: container's cgroup unexpectedly frozen: {path}"
+        raise SetupError(_STEP, call)
+    made.insert(0, path)
+
+
+def _enable_controllers(directory: str) -> None:
+    """Give the children of *directory* every controller that they can have.
+
+    What cannot be enabled (another one's rights, processes in the way) is found out when a limit needs it.
+    """
+    there = read(f"{directory}/cgroup.controllers").split()
+    enabled = read(f"{directory}/cgroup.subtree_control").split()
+    for name in there:
+        if name not in enabled:
+            try:
+                write(f"{directory}/cgroup.subtree_control", f"+{name}", "")
+            except SetupError:
+                continue
+
+
+def _inherit_cpuset(directory: str) -> None:
+    # A new cpuset of v1 is empty, and an empty one takes no processes.
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        if not read(f"{directory}/{name}").strip():
+            value = read(f"{os.path.dirname(directory)}/{name}").strip()
+            if value:
+                write(f"{directory}/{name}", value, "")
+
+
+def _delegate(plan: Plan, hierarchy: Hierarchy, path: str) -> None:
+    """Give a v2 cgroup to the container's user, where it may manage it.
+
+    That is with a cgroup namespace of its own and a writable /sys/fs/cgroup (config-linux.md, "Cgroup
+    ownership").
+    """
+    if hierarchy.version == 1 or not plan.creates("cgroup") or plan.process is None:
+        return
+    if not any(
+        mount.source == "cgroup"
+        and mount.destination.rstrip("/") == "/sys/fs/cgroup"
+        and "ro" not in mount.options
+        for mount in plan.mounts
+    ):
+        return
+    uid = plan.process.user.uid
+    for mapping in plan.uid_mappings:
+        if mapping.container_id <= uid < mapping.container_id + mapping.size:
+            uid += mapping.host_id - mapping.container_id
+            break
+    if uid == os.geteuid():
+        return
+    for name in (".", *(read(_DELEGATED).split() or _DELEGATED_AT_LEAST)):
+        try:
+            os.chown(f"{path}/{name}", uid, -1)
+        except FileNotFoundError:
+            continue

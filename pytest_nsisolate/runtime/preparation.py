@@ -1,0 +1,144 @@
+"""What is made for a container before the fork: with the caller's rights, on the host's file systems.
+
+A cgroup and a class of service to be in, a compiled filter of system calls, mounts with mapped ids. A plan
+that asks for none of them costs no import.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .errors import ChannelError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .cgroups.group import Cgroup
+    from .plan import Plan
+    from .resctrl import ClassOfService
+    from .seccomp.load import Filter
+
+
+class Preparation:
+    """What was made; *cgroup* and *class_of_service* last as long as the container."""
+
+    def __init__(self) -> None:
+        self.cgroup: Cgroup | None = None
+        self.class_of_service: ClassOfService | None = None
+        self.syscall_filter: Filter | None = None
+        self.mapped_mounts: dict[int, int] = {}
+
+    def join(self) -> None:
+        """Be in the container's groups; for its first process, before any namespace is entered."""
+        # A cgroup namespace takes the cgroup that its creator is in as its root.
+        for group in (self.cgroup, self.class_of_service):
+            if group is not None:
+                group.join()
+
+    def close(self) -> None:
+        """Close what init has inherited."""
+        if self.syscall_filter is not None:
+            self.syscall_filter.close()
+        for fd in self.mapped_mounts.values():
+            os.close(fd)
+        self.mapped_mounts = {}
+
+    @property
+    def kept_fds(self) -> tuple[int, ...]:
+        """Return the descriptors that init needs until execve."""
+        found = self.syscall_filter
+        return () if found is None or found.socket_fd < 0 else (found.socket_fd,)
+
+    def finish(self, plan: Plan, pid: int) -> None:
+        """Do what has to wait until the container is built, and comes before its process runs."""
+        if self.cgroup is not None:
+            self.cgroup.limit_pids(plan.resources)
+        if plan.net_devices:
+            from .net_devices import move
+
+            move(plan, pid)
+
+    def explain(self, error: BaseException) -> None:
+        """Raise the reason why init has died without a word, if it is known."""
+        if self.cgroup is not None and isinstance(error, ChannelError):
+            self.cgroup.explain_death(error)
+
+    def groups(self) -> dict[str, object] | None:
+        """Return what a state file keeps, as JSON: the groups, which outlive the launcher."""
+        found: dict[str, object] = {}
+        if self.cgroup is not None:
+            found["cgroup"] = self.cgroup.to_state()
+        if self.class_of_service is not None:
+            found["intelRdt"] = list(self.class_of_service.made)
+        return found or None
+
+    @staticmethod
+    def of_groups(kept: object) -> Preparation:
+        """Return the groups that :meth:`groups` told of. Raises SpecError for anything else."""
+        found = Preparation()
+        if kept is None:
+            return found
+        from .cgroups.group import Cgroup
+        from .spec_reader import Reader, absolute
+
+        reader = Reader(kept, "groups")
+        if reader.has("cgroup"):
+            found.cgroup = Cgroup.of_state(reader.raw("cgroup"))
+        if reader.has("intelRdt"):
+            from .resctrl import ClassOfService
+
+            made = reader.array("intelRdt", absolute)
+            found.class_of_service = ClassOfService(directory="", tasks=(), made=made)
+        return found
+
+    def remove(self) -> None:
+        """Remove the groups, with whatever is still in them, after the container's end."""
+        if self.cgroup is not None:
+            from .cgroups.removal import remove
+
+            remove(self.cgroup)
+        if self.class_of_service is not None:
+            self.class_of_service.remove()
+
+
+#: For a plan that asks for none of it.
+NOTHING = Preparation()
+
+
+def prepare(
+    plan: Plan,
+    container_id: str,
+    state: Mapping[str, object],
+    *,
+    cgroups: bool = True,
+    always_cgroup: bool = False,
+) -> Preparation:
+    """Make what the plan asks for. Raises SetupError and UnsupportedError; nothing is left then.
+
+    *state* is what a seccomp listener is told of the container. With *always_cgroup* there is a cgroup
+    wherever there can be one, for a container that may be paused.
+    """
+    made = Preparation()
+    try:
+        if cgroups and (plan.resources is not None or plan.cgroups_path or always_cgroup):
+            from .cgroups.group import create
+
+            made.cgroup = create(plan, container_id, always=always_cgroup)
+        if plan.intel_rdt is not None:
+            from . import resctrl
+
+            made.class_of_service = resctrl.prepare(plan.intel_rdt, container_id)
+        if plan.seccomp is not None:
+            from .seccomp.load import Filter
+
+            made.syscall_filter = Filter(plan.seccomp, state)
+        if any(m.uid_mappings or {"idmap", "ridmap"} & {*m.options} for m in plan.mounts):
+            from .id_mapped_mounts import map_mounts
+
+            made.mapped_mounts = map_mounts(plan)
+    except BaseException:
+        made.close()
+        made.remove()
+        raise
+    return made

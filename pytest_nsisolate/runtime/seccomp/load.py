@@ -1,0 +1,109 @@
+"""Putting the filter in force, and telling the listener."""
+
+from __future__ import annotations
+
+import os
+
+from .. import syscalls_seccomp as sys
+from ..errors import KernelCallError, SetupError
+from .compile import compile_profile
+from .records import FLAGS, Seccomp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_STEP = "seccomp"
+#: In the container process state, until the pid is known; no pid has so many digits.
+_PID = 10**18
+_VERSION = "1.3.0"
+
+
+class Filter:
+    """A compiled filter, and the connection to its listener: made in the launcher, loaded in init.
+
+    *socket_fd* is the connection, or -1.
+    """
+
+    def __init__(self, profile: Seccomp, state: Mapping[str, object]) -> None:
+        self._code = compile_profile(profile)
+        self._flags = 0
+        for flag in profile.flags:
+            self._flags |= FLAGS[flag]
+        self.socket_fd = -1
+        self._message = ""
+        if profile.notifies:
+            # One thread needs no synchronising, which the kernel would want to report differently.
+            self._flags = self._flags & ~sys.SECCOMP_FILTER_FLAG_TSYNC
+            self._flags |= sys.SECCOMP_FILTER_FLAG_NEW_LISTENER
+            self.socket_fd = _connect(profile.listener_path)
+            self._message = _process_state(profile, state)
+        else:
+            # Without a listener nobody waits, and the kernel refuses the flag.
+            self._flags &= ~sys.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+
+    def note_pid(self, proc_fd: int) -> None:
+        """Note our pid as the runtime sees it; *proc_fd* is its /proc."""
+        if self._message:
+            pid = os.readlink("self", dir_fd=proc_fd)
+            self._message = self._message.replace(str(_PID), pid)
+
+    def close(self) -> None:
+        """Close the launcher's copy of the connection."""
+        if self.socket_fd >= 0:
+            os.close(self.socket_fd)
+            self.socket_fd = -1
+
+    def load(self) -> None:
+        """Put the filter in force for this process."""
+        try:
+            listener_fd = sys.seccomp_set_mode_filter(self._flags, self._code)
+        except KernelCallError as error:
+            hint = ""
+            if error.errno == 13:
+                hint = "without CAP_SYS_ADMIN a filter needs process.noNewPrivileges"
+            raise SetupError(_STEP, error.call, error.errno or 0, hint) from error
+        if self.socket_fd >= 0:
+            self._tell(listener_fd)
+
+    def _tell(self, listener_fd: int) -> None:
+        import _socket
+
+        connection = _socket.socket(fileno=self.socket_fd)
+        rights = listener_fd.to_bytes(4, "little")
+        try:
+            connection.sendmsg(
+                [self._message.encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)]
+            )
+        except OSError as error:
+            call = "send the descriptor to linux.seccomp.listenerPath"
+            raise SetupError(_STEP, call, error.errno or 0) from error
+        finally:
+            connection.close()
+            os.close(listener_fd)
+
+
+def _connect(path: str) -> int:
+    import _socket
+
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        connection.connect(path)
+    except OSError as error:
+        connection.close()
+        call = f"connect to linux.seccomp.listenerPath {path!r}"
+        raise SetupError(_STEP, call, error.errno or 0) from error
+    fd = connection.detach()
+    os.set_inheritable(fd, False)
+    return fd
+
+
+def _process_state(profile: Seccomp, state: Mapping[str, object]) -> str:
+    """Return the container process state (config-linux.md), with a stand-in for the pid."""
+    import json
+
+    process: dict[str, object] = {"ociVersion": _VERSION, "fds": ["seccompFd"], "pid": _PID}
+    if profile.listener_metadata:
+        process["metadata"] = profile.listener_metadata
+    process["state"] = {"ociVersion": _VERSION, "status": "creating", "pid": _PID, **state}
+    return json.dumps(process)

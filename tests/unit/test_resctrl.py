@@ -1,0 +1,47 @@
+"""``linux.intelRdt``, on a directory that looks like resctrl: this machine may have none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_nsisolate.runtime.errors import NsisolateError
+from pytest_nsisolate.runtime.execution.records import IntelRdt
+from pytest_nsisolate.runtime.resctrl import prepare
+
+
+def test_without_an_id_the_class_is_the_containers(tmp_path: Path) -> None:
+    """The container's own class is made, and removed with it."""
+    made = prepare(IntelRdt(), "box", str(tmp_path))
+    assert made.directory == f"{tmp_path}/box"
+    made.join()
+    assert (tmp_path / "box/tasks").read_text() == "0"
+    (tmp_path / "box/tasks").unlink()
+    made.remove()
+    assert not (tmp_path / "box").exists()
+
+
+def test_the_bandwidth_of_its_own_property_wins(tmp_path: Path) -> None:
+    """config-linux.md: a line MB: of l3CacheSchema gives way to memBwSchema; schemata comes last."""
+    wanted = IntelRdt(
+        clos_id="named",
+        l3_cache_schema="L3:0=f\nMB:0=1",
+        mem_bw_schema="MB:0=20",
+        schemata=("L2:0=3",),
+    )
+    made = prepare(wanted, "box", str(tmp_path))
+    assert (tmp_path / "named/schemata").read_text() == "L2:0=3\n"  # a real one keeps all lines
+    assert made.made == (), "a named class stays"
+
+
+def test_a_class_that_is_there_must_agree(tmp_path: Path) -> None:
+    """config-linux.md: an existing class with other schemata is an error, and so is a missing one."""
+    (tmp_path / "named").mkdir()
+    (tmp_path / "named/schemata").write_text("    L3:0=f;1=f\n")
+    assert prepare(IntelRdt(clos_id="named"), "box", str(tmp_path)).directory.endswith("/named")
+    prepare(IntelRdt(clos_id="named", l3_cache_schema="L3:0=f;1=f"), "box", str(tmp_path))
+    with pytest.raises(NsisolateError, match=r"linux\.intelRdt"):
+        prepare(IntelRdt(clos_id="named", l3_cache_schema="L3:0=1"), "box", str(tmp_path))
+    with pytest.raises(NsisolateError, match="closID"):
+        prepare(IntelRdt(clos_id="missing"), "box", str(tmp_path))
