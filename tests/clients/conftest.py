@@ -13,6 +13,8 @@ import pytest
 from .. import capabilities
 from ..oci.bundle import BUSYBOX
 from ..oci.identity import identity_named
+from ..terminal import Terminal
+from .calling import TIMEOUT
 from .image import write_image
 from .podman import Podman
 from .room import Room
@@ -27,6 +29,14 @@ def archive() -> Iterator[Path]:
         path.chmod(0o644)
         write_image(path, BUSYBOX)
         yield path
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    """Yield a terminal for a client."""
+    made = Terminal(TIMEOUT)
+    yield made
+    made.close()
 
 
 @contextmanager

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .. import capabilities
-from ..oci.bundle import Finished
+import pytest
+
+from ..oci.bundle import Finished, Running
 from ..oci.identity import ORDINARY_UID
+from ..terminal import Terminal
 from . import image
-from .calling import call, wait_for
+from .calling import at_terminal, call, running, wait_for
 from .room import Room, runtime_name
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -25,6 +28,8 @@ shift
 exec setpriv --reuid="$id" --regid="$id" --clear-groups "$@"
 """
 
+as_root = pytest.mark.parametrize("podman", ["root"], indirect=True)
+
 
 class Podman:
     """podman, to be called like a function: ``podman("run", "--rm", image.NAME, "true")``."""
@@ -33,10 +38,12 @@ class Podman:
         """Write the settings and load the image."""
         self.room = room
         self._prefix: list[str] = []
+        self.uid = os.geteuid()
         for name in ("home", "run", "tmp"):
             room.directory(name)
         self._write_settings()
-        if ordinary_user and capabilities.is_root():
+        if ordinary_user and self.uid == 0:
+            self.uid = ORDINARY_UID
             self._become_an_ordinary_user()
         self.ok("load", "--quiet", "--input", str(archive))
 
@@ -69,15 +76,28 @@ class Podman:
         found: dict[str, Any] = json.loads(self.ok("inspect", name))[0]["State"]
         return found
 
+    @contextmanager
+    def running(self, *args: str, **streams: int) -> Iterator[Running]:
+        """Call podman and go on at once; what is still running in the end is killed."""
+        with running(self.command(*args), self.environment(), **streams) as started:
+            yield started
+
+    @contextmanager
+    def at_terminal(self, terminal: Terminal, *args: str) -> Iterator[Running]:
+        """Call podman as a user would who sits at *terminal*."""
+        with at_terminal(terminal, self.command(*args), self.environment()) as started:
+            yield started
+
     def command(self, *args: str) -> list[str]:
-        """Return the command line of a call."""
+        """Return the command line of a call: options of podman's own may come before the verb."""
         path = self.room.path
-        verb, *rest = args
-        if verb in {"run", "create"} and self.may_use_cgroups:
-            rest = ["--cgroup-parent", f"/{self.room.name}", *rest]
+        verb = next(index for index, arg in enumerate(args) if not arg.startswith("--"))
+        before, after = [*args[: verb + 1]], [*args[verb + 1 :]]
+        if args[verb] in {"run", "create"} and self.has_cgroups:
+            before.append(f"--cgroup-parent=/{self.room.name}")
         places = [f"--root={path}/storage", f"--runroot={path}/runroot", f"--tmpdir={path}/tmp"]
         chosen = ["--storage-driver=vfs", f"--runtime={runtime_name()}"]
-        return [*self._prefix, "podman", *places, *chosen, verb, *rest]
+        return [*self._prefix, "podman", *places, *chosen, *before, *after]
 
     def environment(self) -> dict[str, str]:
         """Return podman's environment."""
@@ -91,9 +111,15 @@ class Podman:
         }
 
     @property
-    def may_use_cgroups(self) -> bool:
-        """Tell whether the containers get cgroups: an ordinary user's do not, unless delegated some."""
-        return not self._prefix and capabilities.is_root()
+    def has_cgroups(self) -> bool:
+        """Tell whether the containers have cgroups: an ordinary user's do not, unless given some."""
+        return self.uid == 0
+
+    def directory(self, name: str) -> Path:
+        """Make a directory that belongs to the user who calls podman."""
+        made = self.room.directory(name)
+        os.chown(made, self.uid, -1)
+        return made
 
     def close(self) -> None:
         """Remove all containers, and end what podman keeps for an ordinary user."""
@@ -122,15 +148,8 @@ class Podman:
         )
 
     def _become_an_ordinary_user(self) -> None:
-        ids = self.room.write(self.room.path / "ids", f"{pwd.getpwuid(ORDINARY_UID).pw_name}:200000:65536\n")
+        name = pwd.getpwuid(self.uid).pw_name
+        ids = self.room.write(self.room.path / "ids", f"{name}:200000:65536\n")
         for path in (self.room.path, *self.room.path.iterdir()):
-            os.chown(path, ORDINARY_UID, ORDINARY_UID)
-        self._prefix = ["unshare", "-m", "sh", "-ec", _AS_ORDINARY_USER, str(ids)]
-        self._prefix.append(str(ORDINARY_UID))
-
-
-def start_in_background(podman: Podman, *args: str, **streams: Any) -> subprocess.Popen[bytes]:
-    """Call podman and go on at once."""
-    return subprocess.Popen(
-        podman.command(*args), env=podman.environment(), cwd="/", **streams
-    )
+            os.chown(path, self.uid, self.uid)
+        self._prefix = ["unshare", "-m", "sh", "-ec", _AS_ORDINARY_USER, str(ids), str(self.uid)]
