@@ -82,3 +82,14 @@ def can_be_run_by(uid: int, program: str) -> bool:
     except OSError:
         return False
     return done.returncode == 0
+
+
+@functools.cache
+def has_cgroup_v2_of_its_own() -> bool:
+    """Tell whether we, as an ordinary user, may make cgroups beside the one that we are in."""
+    if is_root():
+        return False
+    with open("/proc/self/cgroup") as file:
+        own = [line.rstrip("\n").partition("::")[2] for line in file if line.startswith("0::")]
+    parent = f"/sys/fs/cgroup{os.path.dirname(own[0])}" if own else ""
+    return bool(own) and all(os.access(p, os.W_OK) for p in (parent, f"{parent}/cgroup.procs"))

@@ -24,6 +24,10 @@ _VERBS = {
     "state": "print a container's state, as JSON",
     "kill": "send a signal to a container",
     "delete": "delete a stopped container",
+    "pause": "stop all processes of a container",
+    "resume": "let a paused container go on",
+    "update": "change the limits of a container",
+    "events": "print what a container uses, and when it is out of memory",
     "exec": "run a further process in a container",
     "list": "list the containers",
     "ps": "list the processes of a container",
@@ -74,7 +78,7 @@ def _run(argv: list[str]) -> int:
         return _dispatch(settings, rest)
     except NsisolateError as error:
         log.fail(str(error))
-        return int(getattr(error, "exit_code", 1))
+        return error.exit_code
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt:

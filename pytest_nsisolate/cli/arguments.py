@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..runtime.errors import NsisolateError
 
+_TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
+
 
 class UsageError(NsisolateError):
     """A command line that cannot be understood."""
@@ -24,10 +26,10 @@ def read(
 ) -> tuple[dict[str, str], list[str]]:
     """Return the options given and the positional arguments, *most* of them at the most.
 
-    *flags* take no value (theirs is "1"), *options* take one, as ``--name VALUE`` or
-    ``--name=VALUE``; those of *repeated* append theirs to its lists. A bare ``--`` ends the options, and
-    so do *command_after* positional arguments: what follows is somebody else's command line. Raises
-    UsageError and HelpRequested.
+    *flags* are there or not (theirs is "1"; ``--name=false`` is not), *options* take a value, as ``--name
+    VALUE`` or ``--name=VALUE``; those of *repeated* append theirs to its lists. Short flags may stand
+    together, as ``-dt``. A bare ``--`` ends the options, and so do *command_after* positional arguments:
+    what follows is somebody else's command line. Raises UsageError and HelpRequested.
     """
     lists = repeated or {}
     given: dict[str, str] = {}
@@ -46,14 +48,26 @@ def read(
                 positional += rest[1:] if rest[:1] == ["--"] else rest
                 break
             continue
+        together = _together(word, flags)
+        if together:
+            given |= together
+            continue
         name, value = _option(word, rest, flags, (*options, *lists))
         if name in lists:
             lists[name].append(value)
+        elif name in flags and not value:
+            given.pop(name, None)
         else:
             given[name] = value
     if len(positional) > most:
         raise UsageError(f"too many arguments: {' '.join(positional[most:])!r} is not expected")
     return given, positional
+
+
+def _together(word: str, flags: tuple[str, ...]) -> dict[str, str]:
+    """Return the flags of a word such as ``-dt``, or nothing if it is no such word."""
+    found = {f"-{letter}": "1" for letter in word[1:]}
+    return found if len(word) > 2 and all(name in flags for name in found) else {}
 
 
 def _option(
@@ -62,9 +76,9 @@ def _option(
     """Return the name and the value of the option *word*; the value may be the first of *rest*."""
     name, equals, value = word.partition("=")
     if name in flags:
-        if equals:
-            raise UsageError(f"{name} takes no value, and got {value!r}")
-        return name, "1"
+        if equals and value.lower() not in _TRUE + _FALSE:
+            raise UsageError(f"{name}: {value!r} is neither true nor false")
+        return name, "" if equals and value.lower() in _FALSE else "1"
     if name not in options:
         raise UsageError(f"unknown option {name!r}; --help lists them")
     if not equals:

@@ -8,6 +8,8 @@ from ..runtime import spec
 from ..runtime.container import Request
 from ..runtime.errors import SpecError, UnsupportedError
 from ..runtime.mounts import describe
+from ..runtime.plan import NO_PROCESS
+from ..runtime.preparation import DISABLED, SYSTEMD
 from ..runtime.rootless import with_user_namespace
 from .arguments import UsageError, first, whole_number
 
@@ -24,6 +26,7 @@ OPTIONS = (
     "--config",
     "-f",
     "--console-socket",
+    "--pidfd-socket",
     "--pid-file",
     "--preserve-fds",
 )
@@ -32,6 +35,7 @@ HELP = """\
   -b, --bundle DIR         the bundle's directory (default: .)
   -f, --config FILE        its config, instead of config.json
   --console-socket SOCKET  a unix socket to send the terminal's master to
+  --pidfd-socket SOCKET    a unix socket to send a pidfd of the container process to
   --pid-file FILE          write the container process's pid to this file
   --preserve-fds N         hand N more descriptors on, from 3 on
   --no-pivot               move the root mount rather than use pivot_root(2), for an initramfs
@@ -45,16 +49,30 @@ def read_request(
     container_id: str,
     directory: Directory | None,
     settings: Settings,
+    *,
+    detached: bool,
+    may_lack_process: bool = False,
 ) -> Request:
-    """Return the container that the command line asks for. Raises before anything is done."""
+    """Return the container that the command line asks for. Raises before anything is done.
+
+    *detached*: nobody will attend it.
+    """
     bundle = os.path.abspath(bundle)
     path = os.path.join(bundle, first(given, "--config", "-f", default="config.json"))
     config = spec.read(bundle, path)
-    plan = spec.parse_text(config, bundle, path)
-    if plan.process is None:
+    decoded = spec.decode_text(config, path)
+    # What does not go together on the command line is told before what is wrong in the config.
+    check_console(given, terminal=_has_terminal(decoded), detached=detached)
+    plan = spec.parse(decoded, bundle)
+    if plan.process is None and not may_lack_process:
         raise SpecError("process", "is required to run a container, and missing")
-    process = with_caller(plan.process, plan.annotations)
+    process = with_caller(plan.process or NO_PROCESS, plan.annotations)
     plan = with_user_namespace(plan.replace(process=process), process.user)
+    _check_cgroups(plan, container_id, settings.cgroup_manager)
+    if notify_address() and directory is not None:
+        from ..runtime.notify import with_notify
+
+        plan = with_notify(plan, directory.path, notify_address())
     for mount in plan.mounts:
         settings.log.detail(describe(mount))
     return Request(
@@ -65,24 +83,47 @@ def read_request(
         directory=directory,
         warn=settings.log.warn,
         console_socket=given.get("--console-socket", ""),
+        pidfd_socket=given.get("--pidfd-socket", ""),
         pid_file=os.path.abspath(given["--pid-file"]) if "--pid-file" in given else "",
         preserve_fds=preserved_fds(given),
         pivot="--no-pivot" not in given,
         session_keyring="--no-new-keyring" not in given,
-        cgroups=_may_have_cgroups(plan, settings),
+        cgroup_manager=settings.cgroup_manager,
+        notify_address=notify_address(),
     )
 
 
-def _may_have_cgroups(plan: Plan, settings: Settings) -> bool:
-    """Tell whether cgroups are to be made. Raises UnsupportedError where limits would go unenforced."""
-    if settings.cgroup_manager != "disabled":
-        return True
+def _has_terminal(config: object) -> bool:
+    process = config.get("process") if isinstance(config, dict) else None
+    return isinstance(process, dict) and process.get("terminal") is True
+
+
+def notify_address() -> str:
+    """Return where systemd waits for word from the service that we are, or an empty string."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    return address if address.startswith(("/", "@")) else ""
+
+
+def _check_cgroups(plan: Plan, container_id: str, manager: str) -> None:
+    """Refuse what this manager of cgroups does not understand, or would leave unenforced."""
+    if manager == SYSTEMD:
+        from ..runtime.cgroups.systemd.annotations import read_properties
+        from ..runtime.cgroups.systemd.scope import read_scope
+
+        read_scope(plan, container_id)
+        read_properties(plan.annotations)
+    elif ":" in plan.cgroups_path:
+        raise UnsupportedError(
+            f"linux.cgroupsPath: {plan.cgroups_path!r} is the systemd manager's slice:prefix:name: "
+            "use --cgroup-manager systemd, or a path"
+        )
     resources = plan.resources
-    if resources is not None and resources.replace(devices=()) != type(resources)():
+    if manager != DISABLED or resources is None:
+        return
+    if resources.replace(devices=()) != type(resources)():
         raise UnsupportedError(
             "linux.resources needs a cgroup, and --cgroup-manager disabled makes none"
         )
-    return False
 
 
 def preserved_fds(given: dict[str, str]) -> int:

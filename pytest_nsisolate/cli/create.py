@@ -28,9 +28,9 @@ def main(argv: list[str], settings: Settings) -> int:
     container_id = required_id(positional, "create")
     directory = settings.directory(container_id)
     bundle = first(given, "--bundle", "-b", default=".")
-    request = building.read_request(given, bundle, container_id, directory, settings)
-    process = request.plan.process
-    terminal = process is not None and process.terminal
-    building.check_console(given, terminal=terminal, detached=True)
+    # config.md: process is required when start is called, and not before.
+    request = building.read_request(
+        given, bundle, container_id, directory, settings, detached=True, may_lack_process=True
+    )
     container.create(request)
     return 0

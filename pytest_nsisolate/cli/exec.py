@@ -5,27 +5,29 @@ from __future__ import annotations
 import os
 
 from ..runtime import spec
+from ..runtime.cgroup_joining import sub_cgroups, targets
 from ..runtime.container import hand_over
-from ..runtime.errors import LifecycleError
+from ..runtime.errors import LifecycleError, NsisolateError
 from ..runtime.foreground import Signals, attend
 from ..runtime.joining import launch_in
 from ..runtime.launch_options import LaunchOptions
 from ..runtime.liveness import open_process
 from ..runtime.state import PAUSED, STOPPED
 from . import building
-from .arguments import HelpRequested, UsageError, first, read, required_id
+from .arguments import HelpRequested, first, read, required_id
 from .exec_process import REPEATED, process_to_execute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..runtime.launcher import Launched
     from ..runtime.plan import Plan
-    from ..runtime.state import State
+    from ..runtime.state import Directory, State
     from .settings import Settings
 
 _FLAGS = ("--detach", "-d", "--tty", "-t", "--no-new-privs", "--ignore-paused")
 _OPTIONS = (
     "--console-socket",
+    "--pidfd-socket",
     "--cwd",
     "--user",
     "-u",
@@ -35,7 +37,6 @@ _OPTIONS = (
     "--preserve-fds",
     "--process-label",
     "--apparmor",
-    "--cgroup",
 )
 _HELP = """\
 usage: nsisolate exec [OPTIONS] ID COMMAND [ARG ...]
@@ -53,10 +54,19 @@ Runs a further process in a container. What is not said is as with the container
   -c, --cap NAME             with this capability; may be repeated
   --ignore-paused            also while the container is paused: it runs when that ends
   --no-new-privs             without a way to gain privileges
+  --process-label LABEL      with this SELinux label
+  --apparmor PROFILE         confined by this AppArmor profile
+  --cgroup PATH              in this cgroup below the container's; on v1 also CONTROLLER[,...]:PATH,
+                             which may be repeated
   --console-socket SOCKET    a unix socket to send the terminal's master to
+  --pidfd-socket SOCKET      a unix socket to send a pidfd of it to
   --pid-file FILE            write its pid to this file
   --preserve-fds N           hand N more descriptors on, from 3 on
+
+The exit code is the process's own, and 255 if it could not be run.
 """
+#: What tells the caller that it was not the process that ended so.
+_NOT_RUN = 255
 
 
 def main(argv: list[str], settings: Settings) -> int:
@@ -74,18 +84,34 @@ def main(argv: list[str], settings: Settings) -> int:
     except HelpRequested:
         print(_HELP, end="")
         return 0
-    for name in ("--process-label", "--apparmor", "--cgroup"):
-        if given.get(name):
-            raise UsageError(f"{name} is not supported yet")
-    directory = settings.directory(required_id(positional, "exec"))
+    container_id = required_id(positional, "exec")
+    try:
+        return _execute(settings.directory(container_id), given, repeated, positional[1:])
+    except NsisolateError as error:
+        error.exit_code = _NOT_RUN
+        raise
+
+
+def _execute(
+    directory: Directory,
+    given: dict[str, str],
+    repeated: dict[str, list[str]],
+    command: list[str],
+) -> int:
     state = directory.load()
     _check_status(state, given)
     plan = spec.parse_text(directory.config(), state.bundle, "config.json")
     if plan.process is None:
         raise LifecycleError(f"the config of container {state.id!r} has no process")
-    process = process_to_execute(plan.process, given, repeated, positional[1:])
+    process = process_to_execute(plan.process, given, repeated, command)
     detached = bool(first(given, "--detach", "-d"))
     building.check_console(given, terminal=process.terminal, detached=detached)
+    plan = plan.replace(process=process)
+    if process.apparmor_profile or process.selinux_label:
+        from ..runtime.execution.settings import check_labels
+
+        check_labels(plan)
+    below = sub_cgroups(repeated["--cgroup"])
     options = LaunchOptions(
         id=state.id,
         bundle=state.bundle,
@@ -93,7 +119,7 @@ def main(argv: list[str], settings: Settings) -> int:
         attended=not detached,
     )
     signals = None if detached else Signals()
-    launched = _launch(state, plan.replace(process=process), options)
+    launched = _launch(state, plan, options, below)
     _hand_over(launched, given)
     launched.go()
     return 0 if signals is None else attend(launched, signals).exit_code
@@ -108,19 +134,25 @@ def _check_status(state: State, given: dict[str, str]) -> None:
         raise LifecycleError("cannot exec in a paused container (use --ignore-paused to override)")
 
 
-def _launch(state: State, plan: Plan, options: LaunchOptions) -> Launched:
+def _launch(state: State, plan: Plan, options: LaunchOptions, below: dict[str, str]) -> Launched:
     pidfd = open_process(state.pid, state.start_time)
     if pidfd is None:
         raise LifecycleError(f"cannot exec in a {STOPPED} container")
     try:
-        return launch_in(state.pid, pidfd, plan, options)
+        cgroups = targets(state.pid, state.kept().cgroup, below)
+        return launch_in(state.pid, pidfd, plan, options, cgroups)
     finally:
         os.close(pidfd)
 
 
 def _hand_over(launched: Launched, given: dict[str, str]) -> None:
     try:
-        hand_over(launched, given.get("--console-socket", ""), given.get("--pid-file", ""))
+        hand_over(
+            launched,
+            given.get("--console-socket", ""),
+            given.get("--pid-file", ""),
+            given.get("--pidfd-socket", ""),
+        )
     except BaseException:
         launched.kill()
         raise

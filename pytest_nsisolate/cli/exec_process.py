@@ -8,7 +8,7 @@ from ..runtime.spec_process import read_process
 from ..runtime.spec_reader import UINT32_MAX, Reader
 from .arguments import UsageError, first
 
-REPEATED = ("--env", "-e", "--cap", "-c", "--additional-gids", "-g")
+REPEATED = ("--env", "-e", "--cap", "-c", "--additional-gids", "-g", "--cgroup")
 
 
 def process_to_execute(
@@ -57,6 +57,8 @@ def _changed(
         user=user.replace(additional_gids=user.additional_gids + groups),
         capabilities=_capabilities(own.capabilities, repeated["--cap"] + repeated["-c"]),
         no_new_privileges=own.no_new_privileges or "--no-new-privs" in given,
+        apparmor_profile=given.get("--apparmor") or own.apparmor_profile,
+        selinux_label=given.get("--process-label") or own.selinux_label,
     )
 
 

@@ -22,6 +22,9 @@ Prints, as JSON, what this runtime supports.
 
 def features() -> dict[str, object]:
     """Return the features structure."""
+    from importlib.util import find_spec
+
+    systemd = find_spec("jeepney") is not None
     return {
         "ociVersionMin": "1.0.0",
         "ociVersionMax": SPEC_VERSION,
@@ -33,8 +36,8 @@ def features() -> dict[str, object]:
             "cgroup": {
                 "v1": True,
                 "v2": True,
-                "systemd": False,
-                "systemdUser": False,
+                "systemd": systemd,
+                "systemdUser": systemd,
                 "rdma": True,
             },
             "seccomp": _seccomp(),
@@ -46,7 +49,8 @@ def features() -> dict[str, object]:
             "netDevices": {"enabled": True},
         },
         "annotations": {},
-        "potentiallyUnsafeConfigAnnotations": [],
+        # A value that ends with a dot is what they begin with.
+        "potentiallyUnsafeConfigAnnotations": ["org.systemd.property."],
     }
 
 

@@ -40,25 +40,26 @@ def main(argv: list[str], settings: Settings) -> int:
     if container_id or settings.root or default_root():
         container_id = container_id or _new_id()
         directory = settings.directory(container_id)
-    request = building.read_request(given, bundle, container_id, directory, settings)
     detached = bool(first(given, "--detach", "-d"))
-    process = request.plan.process
-    terminal = process is not None and process.terminal
-    building.check_console(given, terminal=terminal, detached=detached)
+    request = building.read_request(
+        given, bundle, container_id, directory, settings, detached=detached
+    )
     if detached:
-        container.run(request, attended=False)
+        running = container.run(request, attended=False)
+        if running.relay is not None:
+            container.wait_until_ready(running.relay, running.launched.pid)
         return 0
     return _foreground(request, keep="--keep" in given)
 
 
 def _foreground(request: Request, *, keep: bool) -> int:
     signals = Signals()
-    launched, preparation = container.run(request, attended=True)
+    running = container.run(request, attended=True)
     try:
-        return attend(launched, signals).exit_code
+        return attend(running.launched, signals, running.relay).exit_code
     finally:
         if not keep:
-            container.destroy(request, preparation)
+            container.destroy(request, running.preparation)
 
 
 def _names(given: dict[str, str], positional: list[str]) -> tuple[str, str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ..runtime import state
 from ..runtime.errors import LifecycleError
+from ..runtime.preparation import CGROUP_MANAGERS, CGROUPFS, SYSTEMD
 from ..runtime.record import Record
 from .arguments import UsageError
 from .log import Log
 
 _FLAGS = ("--debug", "--systemd-cgroup")
 _OPTIONS = ("--root", "--log", "--log-format", "--rootless", "--cgroup-manager", "--criu")
-_CGROUP_MANAGERS = ("cgroupfs", "systemd", "disabled")
 
 
 class Settings(Record):
@@ -18,7 +18,7 @@ class Settings(Record):
 
     log: Log
     root: str = ""
-    cgroup_manager: str = "cgroupfs"
+    cgroup_manager: str = CGROUPFS
 
     def directory(self, container_id: str) -> state.Directory:
         """Return the directory of a container, which may not exist."""
@@ -51,13 +51,13 @@ def read_settings(argv: list[str]) -> tuple[Settings, list[str]]:
         else:
             break
         del rest[0]
-    manager = given.get("--cgroup-manager", "cgroupfs")
-    if manager not in _CGROUP_MANAGERS:
+    manager = given.get("--cgroup-manager", CGROUPFS)
+    if manager not in CGROUP_MANAGERS:
         raise UsageError(
-            f"--cgroup-manager: {manager!r} is not one of {', '.join(_CGROUP_MANAGERS)}"
+            f"--cgroup-manager: {manager!r} is not one of {', '.join(CGROUP_MANAGERS)}"
         )
     if given.get("--systemd-cgroup", "false") not in ("false", "0"):
-        manager = "systemd"
+        manager = SYSTEMD
     form = given.get("--log-format", "text")
     if form not in ("text", "json"):
         raise UsageError(f"--log-format: {form!r} is not one of text, json")

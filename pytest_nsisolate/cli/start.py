@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..runtime import container, spec
+from . import building
 from .arguments import HelpRequested, read, required_id
 
 TYPE_CHECKING = False
@@ -26,5 +27,5 @@ def main(argv: list[str], settings: Settings) -> int:
     with settings.directory(required_id(positional, "start")) as directory:
         state = directory.load()
         plan = spec.parse_text(directory.config(), state.bundle, "config.json")
-        container.start(directory, plan, state)
+        container.start(directory, plan, state, settings.log.warn, building.notify_address())
     return 0

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 
 from ..runtime.factory.layers import escape, lies_below, lower_directories
+from ..runtime.mountinfo import unescaped
 from ..runtime.plan import Mount
 from ..runtime.record import Record
 from ..runtime.skeleton import Entry
@@ -99,11 +100,5 @@ def mounts_below(path: str) -> list[str]:
     A user namespace may not take a directory apart from the mounts in it, so there can be no overlay of it.
     """
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        points = [_unescape_octal(line.split()[4]) for line in file]
+        points = [unescaped(line.split()[4]) for line in file]
     return [point for point in points if point != path and lies_below(point, path)]
-
-
-def _unescape_octal(text: str) -> str:
-    for escaped, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(escaped, character)
-    return text

@@ -1,63 +1,130 @@
-"""Joining the cgroups of another process (cgroups(7)), for ``exec``."""
+"""Joining the cgroups of a container (cgroups(7)), for ``exec``."""
 
 from __future__ import annotations
 
 import errno
 import os
 
-from .errors import SetupError
+from .cgroups.locate import UNIFIED, hierarchies
+from .errors import LifecycleError, SetupError
+from .record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .cgroups.group import Cgroup
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .cgroups.group import Cgroup
 
 
-def join_cgroups(pid: int) -> None:
-    """Move the calling process into the cgroups of *pid*, in every hierarchy where they differ.
+class Target(Record):
+    """The cgroup to join in one hierarchy, and where to go if that one takes no processes, or nowhere.
 
-    An ordinary user whose container is where its creator was may not be able to, and loses nothing: the
-    container has no limits of its own then.
+    *asked_for*: it was named on the command line, and nothing else will do. *own*: it is the container's own,
+    with its limits; *unit* is then the systemd unit that it belongs to, or an empty string.
     """
-    theirs, ours = _cgroups_of(str(pid)), _cgroups_of("self")
-    if theirs == ours:
-        return
-    mounts = _mounts()
-    for controllers, path in theirs.items():
-        if ours.get(controllers) == path or controllers not in mounts:
-            continue
-        root, mount_point = mounts[controllers]
-        below = path if root == "/" else path.removeprefix(root)
-        procs = f"{mount_point}/{below.lstrip('/')}/cgroup.procs"
-        try:
-            with open(procs, "w") as file:
-                file.write("0")
-        except OSError as error:
-            if os.geteuid() != 0 and error.errno in (errno.EACCES, errno.EPERM):
-                continue
-            raise SetupError("cgroups", f"write '0' to {procs}", error.errno or 0) from error
+
+    directory: str
+    otherwise: str = ""
+    asked_for: bool = False
+    own: bool = False
+    unit: str = ""
 
 
-def _cgroups_of(pid: str) -> dict[str, str]:
-    """Return the path in each hierarchy by its controllers, which for cgroup v2 are an empty string."""
-    with open(f"/proc/{pid}/cgroup", errors="surrogateescape") as file:
-        lines = (line.rstrip("\n").split(":", 2) for line in file)
-        return {controllers: path for _number, controllers, path in lines}
+def sub_cgroups(options: Iterable[str]) -> dict[str, str]:
+    """Return the paths below the container's cgroup, by controller; under "" the one for all of them.
 
-
-def _mounts() -> dict[str, tuple[str, str]]:
-    """Return root and mount point of each hierarchy."""
-    found: dict[str, tuple[str, str]] = {}
-    with open("/proc/self/mountinfo", errors="surrogateescape") as file:
-        for line in file:
-            head, _dash, tail = line.partition(" - ")
-            root, mount_point = head.split()[3:5]
-            kind, _source, options = tail.split()[:3]
-            if kind == "cgroup2":
-                found.setdefault("", (root, mount_point))
-            elif kind == "cgroup":
-                for names in _controller_lists(options):
-                    found.setdefault(names, (root, mount_point))
+    *options* are ``PATH`` or ``CONTROLLER[,CONTROLLER]:PATH``. Raises LifecycleError.
+    """
+    found: dict[str, str] = {}
+    given = list(options)
+    for option in given:
+        names, colon, path = option.rpartition(":")
+        if ".." in path.split("/"):
+            raise LifecycleError(f"--cgroup: {path} is not a sub cgroup path")
+        if not colon and len(given) > 1:
+            raise LifecycleError(
+                f"--cgroup: {option!r} needs a CONTROLLER: before it, as one of several"
+            )
+        for name in names.split(",") if colon else ("",):
+            found[name] = path
     return found
 
 
-def _controller_lists(options: str) -> list[str]:
-    """Return how /proc/PID/cgroup may name the hierarchy with these mount options."""
-    words = [w for w in options.split(",") if w not in ("rw", "ro", "xattr", "none")]
-    words = [w for w in words if not w.startswith(("release_agent=", "cpuset_v2_mode", "clone_"))]
-    return [",".join(words), ",".join(reversed(words))]
+def targets(pid: int, kept: Cgroup | None, below: Mapping[str, str]) -> tuple[Target, ...]:
+    """Return what a process joins that is executed in the container whose init is *pid*.
+
+    That is the container's own cgroup, *kept*, or, where it has none, its init's; *below* that what
+    :func:`sub_cgroups` says. An init may have moved further down. Raises LifecycleError.
+    """
+    theirs = hierarchies(str(pid))
+    ours = {h.mount_point: h.joined(h.own) for h in hierarchies()}
+    names = {name for h in theirs for name in (h.controllers if h.version == 1 else (UNIFIED,))}
+    if unknown := set(below) - names - {""}:
+        raise LifecycleError(f"--cgroup: unknown controller {min(unknown)!r}")
+    found = []
+    for hierarchy in theirs:
+        controllers = hierarchy.controllers if hierarchy.version == 1 else (UNIFIED,)
+        init = hierarchy.joined(hierarchy.own)
+        own = kept.directory(controllers[0]) if kept is not None else None
+        asked = [below[name] for name in (*controllers, "") if name in below]
+        directory = own or init
+        if asked:
+            directory = f"{directory}/{asked[0].strip('/')}".rstrip("/")
+        if asked or directory != ours.get(hierarchy.mount_point):
+            target = Target(directory=directory, otherwise=init, asked_for=bool(asked))
+            if own and kept is not None:
+                target = target.replace(own=True, unit=kept.unit)
+            found.append(target)
+    return tuple(found)
+
+
+def join_cgroups(found: Iterable[Target]) -> None:
+    """Move the calling process into cgroups. Raises SetupError.
+
+    An ordinary user may not be able to. Where the container has a cgroup of its own, every process of it
+    has to be there; where it has none, nothing is lost: there are no limits.
+    """
+    for target in found:
+        try:
+            _join(target.directory)
+        except OSError as error:
+            if target.asked_for:
+                raise _refused(target.directory, error) from error
+            if error.errno == errno.EBUSY and target.otherwise != target.directory:
+                # v2: it has children with controllers by now, and takes no processes itself.
+                _join_or_fail(target.otherwise)
+            elif os.geteuid() == 0 or error.errno not in (errno.EACCES, errno.EPERM):
+                raise _refused(target.directory, error) from error
+            elif target.unit:
+                from .cgroups.systemd.unit import attach
+
+                attach(target.unit, target.directory)
+            elif target.own:
+                hint = "this has to be called from where the container was created, or above"
+                raise _refused(target.directory, error, hint) from error
+
+
+def _join(directory: str) -> None:
+    fd = os.open(f"{directory}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, b"0")
+    finally:
+        os.close(fd)
+
+
+def _join_or_fail(directory: str) -> None:
+    try:
+        _join(directory)
+    except OSError as error:
+        raise _refused(directory, error) from error
+
+
+def _refused(directory: str, error: OSError, hint: str = "") -> SetupError:
+    # The words of runc, which callers look for.
+    reason = os.strerror(error.errno or 0).lower()
+    call = f"adding pid {os.getpid()} to cgroups: {directory}/cgroup.procs: {reason}"
+    return SetupError("cgroups", call, hint=hint)

@@ -19,11 +19,11 @@ import os
 
 from . import init
 from .channel import READY, Channel
-from .errors import LifecycleError, NsisolateError
+from .errors import LifecycleError, NsisolateError, SpecError
 from .launch_options import LaunchOptions
 from .launcher import Launched, launch
 from .liveness import open_process, start_time, wait_for_end
-from .preparation import Preparation, prepare
+from .preparation import CGROUPFS, Preparation, prepare
 from .privileges import ungrantable
 from .record import Record
 from .state import (
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .gate import Gate
+    from .notify import Relay
     from .plan import Plan
 
     Warn = Callable[[str], None]
@@ -54,7 +55,7 @@ class Request(Record):
     """A container to be created: its plan, and what the command line says besides.
 
     *config* is the text that the plan was made from, *directory* None for one that nobody else shall know.
-    *cgroups* False: no cgroup is made, whatever the plan says.
+    *cgroup_manager* is one of preparation.py's. *notify_address*: systemd's, of NOTIFY_SOCKET.
     """
 
     id: str
@@ -64,11 +65,21 @@ class Request(Record):
     directory: Directory | None
     warn: Warn
     console_socket: str = ""
+    pidfd_socket: str = ""
     pid_file: str = ""
     preserve_fds: int = 0
     pivot: bool = True
     session_keyring: bool = True
-    cgroups: bool = True
+    cgroup_manager: str = CGROUPFS
+    notify_address: str = ""
+
+
+class Running(Record):
+    """A container that runs as this process's child; *relay* passes on what it tells systemd."""
+
+    launched: Launched
+    preparation: Preparation
+    relay: Relay | None = None
 
 
 def create(request: Request) -> None:
@@ -84,7 +95,7 @@ def create(request: Request) -> None:
         gate = Gate.make(directory.path)
         launched = _build(request, preparation, attended=False, gate=gate)
         try:
-            hand_over(launched, request.console_socket, request.pid_file)
+            hand_over(launched, request.console_socket, request.pid_file, request.pidfd_socket)
         except BaseException:
             launched.kill()
             raise
@@ -98,12 +109,16 @@ def create(request: Request) -> None:
 
 def _prepare(request: Request) -> Preparation:
     """Make what is made before the fork, and note the groups: they are there from here on."""
+    if request.notify_address and request.directory is not None:
+        from . import notify
+
+        notify.make_directory(request.directory.path)
     plan = request.plan
     state = {"id": request.id, "bundle": request.bundle, "annotations": dict(plan.annotations)}
     known = request.directory is not None
     # One that others know may be paused or updated by them, and that takes a cgroup.
     preparation = prepare(
-        plan, request.id, state, cgroups=request.cgroups, always_cgroup=known and request.cgroups
+        plan, request.id, state, cgroup_manager=request.cgroup_manager, always_cgroup=known
     )
     if preparation.groups() is not None:
         _save(request, 0, CREATING, preparation)
@@ -114,6 +129,8 @@ def _build(
     request: Request, preparation: Preparation, *, attended: bool, gate: Gate | None = None
 ) -> Launched:
     """Launch the container up to READY, hooks of the creation included."""
+    if not request.pivot:
+        from . import rootfs_move  # noqa: F401 - now: the container's root may not get at our files
     options = LaunchOptions(
         id=request.id,
         bundle=request.bundle,
@@ -139,13 +156,17 @@ def _call_creation_hooks(request: Request, pid: int, preparation: Preparation) -
 
     _save(request, pid, CREATING, preparation)
     found = request.plan.hooks
-    state = hooks.state_of(request.plan, request.id, request.bundle, CREATING, pid)
+    # The older prestart is from a time when nothing was "creating"; crun and its users have it so.
+    state = hooks.state_of(request.plan, request.id, request.bundle, CREATED, pid)
     hooks.run("prestart", found.prestart, state, request.bundle)
+    state = hooks.state_of(request.plan, request.id, request.bundle, CREATING, pid)
     hooks.run("createRuntime", found.create_runtime, state, request.bundle)
 
 
-def hand_over(launched: Launched, console_socket: str, pid_file: str) -> None:
-    """Give the terminal and the pid to those who asked for them."""
+def hand_over(
+    launched: Launched, console_socket: str, pid_file: str, pidfd_socket: str = ""
+) -> None:
+    """Give the terminal, the pid and a pidfd to those who asked for them."""
     if console_socket and launched.terminal_fd is not None:
         from .console import send_master
 
@@ -156,6 +177,10 @@ def hand_over(launched: Launched, console_socket: str, pid_file: str) -> None:
             write_atomically(pid_file, str(launched.pid).encode())
         except OSError as error:
             raise LifecycleError(f"cannot write {pid_file!r}: {error.strerror}") from None
+    if pidfd_socket:
+        from .console import send_pidfd
+
+        send_pidfd(pidfd_socket, launched.pid)
 
 
 def _save(request: Request, pid: int, phase: str, preparation: Preparation) -> None:
@@ -176,16 +201,17 @@ def _save(request: Request, pid: int, phase: str, preparation: Preparation) -> N
         request.directory.save(state)
 
 
-def run(request: Request, *, attended: bool) -> tuple[Launched, Preparation]:
+def run(request: Request, *, attended: bool) -> Running:
     """Create and start the container at once, as this process's child."""
     if request.directory is not None:
         request.directory.make(request.config)
     preparation = Preparation()
     try:
         preparation = _prepare(request)
+        relay = open_relay(request.directory, request.notify_address)
         launched = _build(request, preparation, attended=attended)
         try:
-            hand_over(launched, request.console_socket, request.pid_file)
+            hand_over(launched, request.console_socket, request.pid_file, request.pidfd_socket)
             _save(request, launched.pid, RUNNING, preparation)
         except BaseException:
             launched.kill()
@@ -194,14 +220,25 @@ def run(request: Request, *, attended: bool) -> tuple[Launched, Preparation]:
         if request.directory is not None:
             request.directory.unlock()
         try:
-            call_poststart_hooks(request.plan, request.id, request.bundle, launched.pid)
+            call_poststart_hooks(
+                request.plan, request.id, request.bundle, launched.pid, request.warn
+            )
         except BaseException:
             launched.kill()
             raise
     except BaseException:
         destroy(request, preparation)
         raise
-    return launched, preparation
+    return Running(launched=launched, preparation=preparation, relay=relay)
+
+
+def open_relay(directory: Directory | None, address: str) -> Relay | None:
+    """Listen to what the container has for the service manager at *address*; None if it may say nothing."""
+    if directory is None or not address or not os.path.isdir(f"{directory.path}/notify"):
+        return None
+    from .notify import Relay
+
+    return Relay(directory.path, address)
 
 
 def destroy(request: Request, preparation: Preparation) -> None:
@@ -222,8 +259,13 @@ def _remove_groups(preparation: Preparation, warn: Warn) -> None:
         warn(str(error))
 
 
-def start(directory: Directory, plan: Plan, state: State) -> None:
-    """Start a created container, whose directory is locked."""
+def start(
+    directory: Directory, plan: Plan, state: State, warn: Warn, notify_address: str = ""
+) -> None:
+    """Start a created container, whose directory is locked.
+
+    With *notify_address*, and if it was created with one, wait until it says that it is ready.
+    """
     status = state.status()
     if status == STOPPED:
         raise LifecycleError("cannot start a container that has stopped")
@@ -231,17 +273,33 @@ def start(directory: Directory, plan: Plan, state: State) -> None:
         raise LifecycleError("cannot start an already running container")
     if status != CREATED:
         raise LifecycleError(f"cannot start a container in the {status} state")
+    if plan.process is None:
+        raise SpecError("process", "is required to start a container, and missing")
     from . import gate
 
+    relay = open_relay(directory, notify_address)
     _wait_for_execve(_knock(directory))
     directory.save(state.replace(phase=RUNNING))
     gate.remove(directory.path)
     directory.unlock()
     try:
-        call_poststart_hooks(plan, state.id, state.bundle, state.pid)
+        call_poststart_hooks(plan, state.id, state.bundle, state.pid, warn)
     except NsisolateError:
         signal_init(state, _signal.SIGKILL)
         raise
+    if relay is not None:
+        wait_until_ready(relay, state.pid)
+
+
+def wait_until_ready(relay: Relay, pid: int) -> None:
+    """Wait until the container has told systemd, through us, that it is ready, or has ended."""
+    pidfd = open_process(pid, start_time(pid))
+    if pidfd is not None:
+        try:
+            relay.wait_until_ready(pid, pidfd)
+        finally:
+            os.close(pidfd)
+    relay.close()
 
 
 def _knock(directory: Directory) -> Channel:
@@ -264,12 +322,20 @@ def _wait_for_execve(channel: Channel) -> None:
         channel.close()
 
 
-def call_poststart_hooks(plan: Plan, container_id: str, bundle: str, pid: int) -> None:
-    """Call the poststart hooks. Raises SetupError: the container is to be stopped then."""
-    if plan.hooks.poststart:
-        from . import hooks
+def call_poststart_hooks(plan: Plan, container_id: str, bundle: str, pid: int, warn: Warn) -> None:
+    """Call the poststart hooks. Raises SetupError: the container is to be stopped then.
 
-        state = hooks.state_of(plan, container_id, bundle, RUNNING, pid)
+    Before 1.2 of the spec a failure was to be warned of; who wrote the config for that relies on it.
+    """
+    if not plan.hooks.poststart:
+        return
+    from . import hooks
+
+    state = hooks.state_of(plan, container_id, bundle, RUNNING, pid)
+    if plan.is_older_than(1, 2):
+        for failure in hooks.run_all("poststart", plan.hooks.poststart, state, bundle):
+            warn(failure)
+    else:
         hooks.run("poststart", plan.hooks.poststart, state, bundle)
 
 
@@ -296,6 +362,7 @@ def signal_init(state: State, number: int) -> bool:
         return False
     finally:
         os.close(pidfd)
+    _let_die(state, number)
     return True
 
 
@@ -303,25 +370,40 @@ def signal_all(state: State, number: int) -> None:
     """Send a signal to every process of the container; none may be left."""
     for pid in processes(state):
         _signal_one(pid, number)
+    _let_die(state, number)
+
+
+def _let_die(state: State, number: int) -> None:
+    """Let killed processes die, also in a paused container; other signals wait until it goes on."""
+    cgroup = state.kept().cgroup
+    if number == _signal.SIGKILL and cgroup is not None:
+        from .cgroups.removal import thaw_if_frozen
+
+        # Never a process that has got its pid: it would be moved into the container's cgroup.
+        thaw_if_frozen(cgroup, state.pid if _is_alive(state) else 0)
+
+
+def _is_alive(state: State) -> bool:
+    pidfd = open_process(state.pid, state.start_time)
+    if pidfd is not None:
+        os.close(pidfd)
+    return pidfd is not None
 
 
 def processes(state: State) -> list[int]:
     """Return the pids of the container's processes, as the host sees them.
 
-    Those in its cgroup, which may outlive its first process; without one, those in its namespaces.
+    Its first process, and those in its cgroup, which may outlive it; without one, those in its namespaces.
     """
     cgroup = state.kept().cgroup
+    first = [state.pid] if _is_alive(state) else []
     if cgroup is not None:
         from .cgroups.removal import pids
 
-        return pids(cgroup)
-    pidfd = open_process(state.pid, state.start_time)
-    if pidfd is None:
-        return []
+        return sorted({*first, *pids(cgroup)})
     from .members import members
 
-    os.close(pidfd)
-    return members(state.pid)
+    return members(state.pid) if first else []
 
 
 def _signal_one(pid: int, number: int) -> None:
@@ -346,18 +428,8 @@ def end(state: State) -> None:
     if pidfd is None:
         return
     try:
-        kill_all(state)
+        signal_all(state, _signal.SIGKILL)
         if not wait_for_end(pidfd, _PATIENCE):
             raise LifecycleError(f"container {state.id!r} does not end, though it was killed")
     finally:
         os.close(pidfd)
-
-
-def kill_all(state: State) -> None:
-    """Kill every process of the container, also one that is paused."""
-    cgroup = state.kept().cgroup
-    signal_all(state, _signal.SIGKILL)
-    if cgroup is not None:
-        from .cgroups.removal import thaw_if_frozen
-
-        thaw_if_frozen(cgroup)

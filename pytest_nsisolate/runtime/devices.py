@@ -10,10 +10,13 @@ from . import syscalls as sys
 from .errors import KernelCallError, SetupError
 from .inroot import open_or_create, open_path
 from .mounts import attach, set_attributes
+from .namespaces import host_id
 from .plan import Device
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .plan import Mount, Plan
 
 DEFAULT_DEVICES = (
@@ -68,12 +71,45 @@ def _is_dev(mount: Mount) -> bool:
     return mount.destination.rstrip("/") == "/dev" and mount.type == "tmpfs"
 
 
-def create_devices(plan: Plan, root_fd: int) -> None:
-    """Make the default devices, those of the plan, and the links."""
+def make_outside(plan: Plan) -> dict[str, int]:
+    """Make the plan's devices for a user namespace, which may make none; by path, fds of detached mounts.
+
+    The calling process, which is in no user namespace of the plan's yet, gets a mount namespace for that.
+    Where it may not, there are none: those of the host's are bound then.
+    """
+    made: dict[str, int] = {}
+    try:
+        sys.unshare(sys.CLONE_NEWNS)
+        sys.mount("", "/", "", sys.MS_SLAVE | sys.MS_REC)
+        place = plan.root.path
+        sys.mount("tmpfs", place, "tmpfs", sys.MS_NOSUID | sys.MS_NOEXEC, "mode=0700")
+    except KernelCallError:
+        return made
+    for number, device in enumerate(plan.devices):
+        if device.type == "p":
+            continue
+        path = f"{place}/{number}"
+        try:
+            os.mknod(path, _TYPES[device.type] | device.file_mode, _number(device))
+        except PermissionError:
+            break
+        uid, gid = (host_id(plan.uid_mappings, device.uid), host_id(plan.gid_mappings, device.gid))
+        os.chown(path, uid, gid)
+        flags = sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC
+        made[device.path] = sys.open_tree(sys.AT_FDCWD, path, flags)
+    sys.umount2(place, sys.MNT_DETACH)
+    return made
+
+
+def create_devices(plan: Plan, root_fd: int, made: Mapping[str, int] | None = None) -> None:
+    """Make the default devices, those of the plan, and the links; *made* are from :func:`make_outside`."""
     wanted = {device.path: device for device in (*DEFAULT_DEVICES, *plan.devices)}
     for device in wanted.values():
         try:
-            _create(device, root_fd)
+            if made and device.path in made:
+                _attach(made[device.path], device, root_fd)
+            else:
+                _create(device, root_fd)
         except OSError as error:
             call = error.call if isinstance(error, KernelCallError) else str(error)
             raise SetupError("devices", f"{device.path}: {call}", error.errno or 0) from error
@@ -128,15 +164,21 @@ def _bind_from_host(device: Device, root_fd: int) -> None:
         tree_fd = sys.open_tree(host_fd, "", flags)
         try:
             set_attributes(tree_fd, sys.MOUNT_ATTR_NOSUID | sys.MOUNT_ATTR_NOEXEC, 0)
-            target_fd = open_or_create(root_fd, device.path, directory=False)
-            try:
-                attach(tree_fd, target_fd)
-            finally:
-                os.close(target_fd)
-        finally:
+        except BaseException:
             os.close(tree_fd)
+            raise
+        _attach(tree_fd, device, root_fd)
     finally:
         os.close(host_fd)
+
+
+def _attach(tree_fd: int, device: Device, root_fd: int) -> None:
+    target_fd = open_or_create(root_fd, device.path, directory=False)
+    try:
+        attach(tree_fd, target_fd)
+    finally:
+        os.close(target_fd)
+        os.close(tree_fd)
 
 
 def _link(path: str, target: str, plan: Plan, root_fd: int) -> None:

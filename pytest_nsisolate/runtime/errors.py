@@ -25,7 +25,12 @@ def explain(number: int) -> str:
 
 
 class NsisolateError(Exception):
-    """The base of every error that this package raises on purpose."""
+    """The base of every error that this package raises on purpose.
+
+    *exit_code* is what the command line ends with.
+    """
+
+    exit_code = 1
 
 
 class SpecError(NsisolateError):

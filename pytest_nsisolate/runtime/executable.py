@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_DEFAULT_UMASK = 0o022
+DEFAULT_UMASK = 0o022
 _PASSWD_LIMIT = 1 << 20
 
 
@@ -84,17 +84,22 @@ def _home_of(uid: int) -> str:
     return "/"
 
 
-def execute(
-    path: str, process: Process, preserve_fds: int = 0, syscall_filter: Filter | None = None
-) -> NoReturn:
-    """Become the program: execve(2). No descriptor survives but the standard three (CVE-2024-21626).
+def seal(process: Process, preserve_fds: int) -> None:
+    """Set what execve hands on: the umask, and no descriptor but the standard three (CVE-2024-21626).
 
-    And *preserve_fds* that the caller wants to hand on, from 3 on. The filter of system calls comes
-    last, so that of the runtime's own it sees only execve, and what tells the listener.
+    And *preserve_fds* that the caller wants to hand on, from 3 on.
     """
     umask = process.user.umask
-    os.umask(_DEFAULT_UMASK if umask is None else umask)
+    os.umask(DEFAULT_UMASK if umask is None else umask)
     sys.close_range_on_exec(3 + preserve_fds)
+
+
+def execute(path: str, process: Process, syscall_filter: Filter | None = None) -> NoReturn:
+    """Become the program: execve(2).
+
+    The filter of system calls comes last, so that of the runtime's own it sees only execve, and what
+    tells the listener.
+    """
     if syscall_filter is not None:
         syscall_filter.load()
     env = dict(entry.split("=", 1) for entry in process.env)

@@ -11,6 +11,7 @@ from .outcome import Exited, Signalled, of_wait_status
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .launcher import Launched
+    from .notify import Relay
     from .terminal_proxy import TerminalProxy
 
 #: Those that stop us or tell of our own faults are not the container's business.
@@ -52,21 +53,25 @@ def _ignore(_number: int, _frame: object) -> None:
     """Do nothing: the number is in the pipe already."""
 
 
-def attend(launched: Launched, signals: Signals) -> Exited | Signalled:
-    """Forward signals and the terminal until the container process ends; return how it ended."""
+def attend(launched: Launched, signals: Signals, relay: Relay | None = None) -> Exited | Signalled:
+    """Forward signals and the terminal until the container process ends; return how it ended.
+
+    And pass on with *relay* what it tells systemd.
+    """
     if launched.terminal_fd is None:
-        return _attend_process(launched.pid, signals)
+        return _attend_process(launched.pid, signals, relay)
     from . import terminal_proxy
 
     with terminal_proxy.TerminalProxy(launched.terminal_fd) as proxy:
-        return _attend_with_terminal(launched.pid, signals, proxy)
+        return _attend_with_terminal(launched.pid, signals, proxy, relay)
 
 
-def _attend_process(pid: int, signals: Signals) -> Exited | Signalled:
-    poll = select.poll()
-    poll.register(signals.read_fd, select.POLLIN)
+def _attend_process(pid: int, signals: Signals, relay: Relay | None) -> Exited | Signalled:
+    poll = _poll(signals, relay)
     while True:
         ended = reap(pid)
+        if relay is not None:
+            relay.pass_on()  # also what came just before the end
         if ended is not None:
             return ended
         poll.poll()
@@ -74,17 +79,28 @@ def _attend_process(pid: int, signals: Signals) -> Exited | Signalled:
             forward(pid, number)
 
 
-def _attend_with_terminal(pid: int, signals: Signals, proxy: TerminalProxy) -> Exited | Signalled:
+def _poll(signals: Signals, relay: Relay | None) -> select.poll:
     poll = select.poll()
     poll.register(signals.read_fd, select.POLLIN)
+    if relay is not None:
+        poll.register(relay.fileno(), select.POLLIN)
+    return poll
+
+
+def _attend_with_terminal(
+    pid: int, signals: Signals, proxy: TerminalProxy, relay: Relay | None
+) -> Exited | Signalled:
+    poll = _poll(signals, relay)
     while True:
         ended = reap(pid)
+        if relay is not None:
+            relay.pass_on()
         if ended is not None:
             proxy.drain()
             return ended
         proxy.register(poll)
         for fd, events in poll.poll():
-            if fd != signals.read_fd:
+            if fd != signals.read_fd and (relay is None or fd != relay.fileno()):
                 proxy.copy(fd, events)
         for number in signals.pending():
             if number == _signal.SIGWINCH:

@@ -25,7 +25,7 @@ class Gate:
     def make(directory: str) -> Gate:
         """Make the gate of the container whose state is in *directory*."""
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-        with _Directory(directory) as short:
+        with ShortPath(directory) as short:
             sock.bind(f"{short}/{_NAME}")
         sock.listen(1)
         return Gate(sock)
@@ -50,7 +50,7 @@ class Gate:
 def knock(directory: str) -> Channel:
     """Open the gate; return the channel on which init tells how it goes. Raises OSError."""
     sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-    with _Directory(directory) as short:
+    with ShortPath(directory) as short:
         sock.connect(f"{short}/{_NAME}")
     channel = Channel(sock)
     channel.send(GO)
@@ -65,14 +65,16 @@ def remove(directory: str) -> None:
         pass
 
 
-class _Directory:
+class ShortPath:
     """A short name for a directory: the address of a socket has 108 bytes at the most (unix(7))."""
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def __enter__(self) -> str:
+        """Return the name, which is good until the exit."""
         return f"/proc/self/fd/{self._fd}"
 
     def __exit__(self, *_exception: object) -> None:
+        """Let go of the directory."""
         os.close(self._fd)

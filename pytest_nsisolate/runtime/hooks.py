@@ -2,13 +2,13 @@
 
 ::
 
-    kind              namespaces   when
-    prestart          runtime's    the root is built, before pivot_root
-    createRuntime     runtime's    right after them
-    createContainer   container's  right after them, still before pivot_root
-    startContainer    container's  start was called, before execve
-    poststart         runtime's    after execve
-    poststop          runtime's    after the container was deleted
+    kind              namespaces   cwd      when
+    prestart          runtime's    bundle   the root is built, before pivot_root
+    createRuntime     runtime's    bundle   right after them
+    createContainer   container's  rootfs   right after them, still before pivot_root
+    startContainer    container's  /        start was called, before execve
+    poststart         runtime's    bundle   after execve
+    poststop          runtime's    bundle   after the container was deleted
 
 A hook of the first five kinds that fails ends the container; one of poststop is only warned of.
 This module has to be imported before pivot_root: inside there may be no Python.
@@ -45,27 +45,30 @@ def state_of(plan: Plan, container_id: str, bundle: str, status: str, pid: int) 
     return encode(state).encode()
 
 
-def run(kind: str, hooks: Sequence[Hook], state: bytes, cwd: str) -> None:
+def run(kind: str, hooks: Sequence[Hook], state: bytes, cwd: str | int) -> None:
     """Call hooks one after the other; the first that fails is a SetupError, and the last one called."""
     for number, hook in enumerate(hooks):
         failure = _run_one(hook, state, cwd)
         if failure:
-            raise SetupError(
-                "hooks", f"error running {kind} hook #{number}: {hook.path}: {failure}"
-            )
+            raise SetupError("hooks", _sentence(kind, number, hook, failure))
 
 
-def run_all(kind: str, hooks: Sequence[Hook], state: bytes, cwd: str) -> list[str]:
+def run_all(kind: str, hooks: Sequence[Hook], state: bytes, cwd: str | int) -> list[str]:
     """Call all hooks, whatever fails; return a sentence for each that did."""
     failed = []
     for number, hook in enumerate(hooks):
         failure = _run_one(hook, state, cwd)
         if failure:
-            failed.append(f"hooks: error running {kind} hook #{number}: {hook.path}: {failure}")
+            failed.append(f"hooks: {_sentence(kind, number, hook, failure)}")
     return failed
 
 
-def _run_one(hook: Hook, state: bytes, cwd: str) -> str:
+def _sentence(kind: str, number: int, hook: Hook, failure: str) -> str:
+    # runc 1.1 says the second half and runc 1.2 the first; callers look for either.
+    return f"error running {kind} hook #{number}: error running hook {hook.path}: {failure}"
+
+
+def _run_one(hook: Hook, state: bytes, cwd: str | int) -> str:
     """Call a hook; return how it failed, or an empty string."""
     # Files rather than pipes: nobody has to read or write at the same time, and what a hook leaves in
     # the background may keep them open.
@@ -98,12 +101,13 @@ def _wait(pid: int, timeout: int | None) -> str:
         os.close(pidfd)
     _pid, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status):
-        return f"killed by signal {os.WTERMSIG(status)}"
+        number = os.WTERMSIG(status)
+        return f"killed by signal {number}: {(_signal.strsignal(number) or '').lower()}"
     code = os.WEXITSTATUS(status)
     return f"exit status {code}" if code else ""
 
 
-def _become(hook: Hook, state_fd: int, output_fd: int, cwd: str) -> NoReturn:
+def _become(hook: Hook, state_fd: int, output_fd: int, cwd: str | int) -> NoReturn:
     try:
         os.dup2(state_fd, 0)
         os.dup2(output_fd, 1)

@@ -27,20 +27,21 @@ from .channel import (
 )
 from .devices import create_devices, finish_dev, has_own_dev, writable_for_now
 from .errors import KernelCallError, SetupError
-from .executable import execute, find_executable, with_home
+from .executable import DEFAULT_UMASK, execute, find_executable, seal, with_home
 from .inroot import open_or_create
 from .launch_options import LaunchOptions
 from .masks import make_readonly, mask
 from .mount_options import with_label
 from .mounts import perform
 from .preparation import NOTHING
-from .privileges import become, lower_rlimits, raise_rlimits
-from .rootfs_pivot import enter, finish_root, move, pivot, prepare_root
+from .privileges import lower_rlimits, raise_rlimits
+from .rootfs_pivot import enter, finish_root, open_root, pivot, prepare_root
 from .syscalls_keyctl import keyctl_join_session_keyring
+from .working_directory import become_in_cwd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import NoReturn
 
     from .execution.settings import Settings
@@ -66,6 +67,7 @@ def first_stage(
         reset_signals()
         os.umask(0)
         preparation.join()
+        preparation.make_devices(plan)
         # The files of /proc/self are ours only until we become somebody else.
         if plan.process is not None:
             write_oom_score_adj(plan.process)
@@ -148,14 +150,18 @@ def container(
         join_session_keyring(f"_ses.{options.id}")
     set_names(plan)
     own_namespace = plan.creates("mount")
-    root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
-    slave = build_root(plan, root_fd, channel, preparation.mapped_mounts)
+    if plan.has("mount"):
+        root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
+    else:
+        root_fd = open_root(plan.root.path)
+    slave = build_root(plan, root_fd, channel, preparation)
     if has_runtime_hooks(plan):
         channel.send(BUILT)
         channel.receive(HOOKS_DONE)
-    call_hooks("createContainer", "creating", options.bundle)
+    os.umask(DEFAULT_UMASK)  # all that we make ourselves is made, and has its mode
+    call_hooks("createContainer", "creating", root_fd)
     if own_namespace:
-        (pivot if options.pivot else move)(root_fd)
+        _change_root(root_fd, options)
     else:
         enter(root_fd)
     os.close(root_fd)
@@ -164,19 +170,33 @@ def container(
     raise_rlimits(process.rlimits)
     if settings is not None:
         settings.apply()
-    become(process, keep=capabilities_for(syscall_filter, process))
-    enter_cwd(process.cwd)
-    program = find_executable(process)
+    become_in_cwd(process, keep=capabilities_for(syscall_filter, process))
+    program = find_executable(process) if process.args else ""
     process = with_home(process)
     channel = wait_for_go(channel, options, preparation.kept_fds)
     try:
-        call_hooks("startContainer", "created", "/")
+        seal(process, options.preserve_fds)
+        if plan.hooks.start_container:
+            # They are the container's own, and run under its filter, as with runc.
+            if syscall_filter is not None:
+                syscall_filter.load()
+                syscall_filter = None
+            call_hooks("startContainer", "created", "/")
         if options.gate is not None:
             channel.send(READY)
         lower_rlimits(process.rlimits)
-        execute(program, process, options.preserve_fds, syscall_filter)
+        execute(program, process, syscall_filter)
     except BaseException as error:
         report_and_exit(error, channel)
+
+
+def _change_root(root_fd: int, options: LaunchOptions) -> None:
+    if options.pivot:
+        pivot(root_fd)
+    else:
+        from .rootfs_move import move
+
+        move(root_fd)
 
 
 def has_runtime_hooks(plan: Plan) -> bool:
@@ -184,7 +204,7 @@ def has_runtime_hooks(plan: Plan) -> bool:
     return bool(plan.hooks.prestart or plan.hooks.create_runtime)
 
 
-def _container_hooks(plan: Plan, options: LaunchOptions) -> Callable[[str, str, str], None]:
+def _container_hooks(plan: Plan, options: LaunchOptions) -> Callable[[str, str, str | int], None]:
     """Return what calls the hooks of a kind: that for the container's namespaces."""
     kinds = {
         "createContainer": plan.hooks.create_container,
@@ -194,7 +214,7 @@ def _container_hooks(plan: Plan, options: LaunchOptions) -> Callable[[str, str, 
         return lambda _kind, _status, _cwd: None
     from . import hooks  # now: there may be no Python behind pivot_root
 
-    def call(kind: str, status: str, cwd: str) -> None:
+    def call(kind: str, status: str, cwd: str | int) -> None:
         # runtime.md: in the container's namespaces the pid is the one that is seen there.
         state = hooks.state_of(plan, options.id, options.bundle, status, os.getpid())
         hooks.run(kind, kinds[kind], state, cwd)
@@ -288,20 +308,18 @@ def set_names(plan: Plan) -> None:
 
 
 def build_root(
-    plan: Plan, root_fd: int, channel: Channel, mapped: Mapping[int, int] | None = None
+    plan: Plan, root_fd: int, channel: Channel, preparation: Preparation = NOTHING
 ) -> int | None:
     """Fill the root below *root_fd*; return the terminal's slave, if the plan has a terminal.
-
-    *mapped* are the id-mapped mounts, which only the launcher could make, by their place in the plan.
 
     The order matters: mounts in the plan's order; devices after them, since /dev is one of them;
     the terminal after /dev/pts; sysctls before /proc/sys is read-only; masks last.
     """
     for i, mount in enumerate(plan.mounts):
-        mapped_fd = mapped.get(i) if mapped else None
-        perform(with_label(writable_for_now(mount), plan.mount_label), root_fd, mapped_fd)
+        made_fd = preparation.binds.get(i)
+        perform(with_label(writable_for_now(mount), plan.mount_label), root_fd, made_fd)
     if has_own_dev(plan):
-        create_devices(plan, root_fd)
+        create_devices(plan, root_fd, preparation.devices)
     slave = None
     if plan.process is not None:
         slave = _open_terminal(plan.process, root_fd, channel)
@@ -338,7 +356,7 @@ def _create_cwd(cwd: str, root_fd: int) -> None:
     try:
         os.close(open_or_create(root_fd, cwd, directory=True))
     except OSError:
-        pass  # a read-only root, say; enter_cwd reports it, as the user, if it matters
+        pass  # a read-only root, say; become_in_cwd reports it if it matters
 
 
 def enter_session(process: Process, slave: int | None) -> None:
@@ -348,17 +366,6 @@ def enter_session(process: Process, slave: int | None) -> None:
         from . import terminal
 
         terminal.become_controlling(slave, process.user.uid)
-
-
-def enter_cwd(cwd: str) -> None:
-    """Change to *cwd*, as the container's user, and make sure that it is inside (CVE-2024-21626)."""
-    try:
-        os.chdir(cwd)
-        inside = os.getcwd().startswith("/")
-    except OSError as error:
-        raise SetupError("cwd", f"chdir to process.cwd {cwd!r}", error.errno or 0) from error
-    if not inside:
-        raise SetupError("cwd", f"process.cwd {cwd!r} is outside of the container")
 
 
 def die_with_launcher(channel: Channel) -> None:

@@ -13,12 +13,11 @@ from . import syscalls as sys
 from .cgroup_joining import join_cgroups
 from .channel import FORKED, GO, READY, TERMINAL, Channel
 from .errors import KernelCallError, LifecycleError, SetupError
-from .executable import execute, find_executable, with_home
+from .executable import execute, find_executable, seal, with_home
 from .init import (
     become_root_inside,
     capabilities_for,
     die_with_launcher,
-    enter_cwd,
     enter_session,
     join_session_keyring,
     note_ourselves,
@@ -28,13 +27,15 @@ from .init import (
     write_oom_score_adj,
 )
 from .launcher import Launched, attend_fork
-from .privileges import become, lower_rlimits, raise_rlimits
+from .privileges import lower_rlimits, raise_rlimits
 from .record import Record
+from .working_directory import become_in_cwd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from .cgroup_joining import Target
     from .execution.settings import Settings
     from .launch_options import LaunchOptions
     from .plan import Plan, Process
@@ -44,23 +45,25 @@ if TYPE_CHECKING:
 class Joiner(Record):
     """A container that is joined: what was found out and opened before the fork.
 
-    *pidfd* is of the process *pid*, its init: what is read under the pid's name counts only if the pidfd
-    can still be joined afterwards. *proc_fd* is a /proc of the host's.
+    *pidfd* is of its init: what was read under the pid's name counts only if the pidfd can still be joined
+    afterwards. *proc_fd* is a /proc of the host's.
     """
 
-    pid: int
     pidfd: int
     flags: int
     root_fd: int
     proc_fd: int
+    cgroups: tuple[Target, ...]
     syscall_filter: Filter | None
     settings: Settings | None
 
 
-def launch_in(pid: int, pidfd: int, plan: Plan, options: LaunchOptions) -> Launched:
+def launch_in(
+    pid: int, pidfd: int, plan: Plan, options: LaunchOptions, cgroups: tuple[Target, ...]
+) -> Launched:
     """Launch the process of *plan* in the container whose init is *pid*, up to READY.
 
-    *plan* is the container's, but for the process.
+    *plan* is the container's, but for the process. *cgroups* are those that it joins.
     """
     process = plan.process
     assert process is not None, "the caller has put it there"
@@ -69,11 +72,11 @@ def launch_in(pid: int, pidfd: int, plan: Plan, options: LaunchOptions) -> Launc
     syscall_filter = _filter(plan, pid, options)
     root_fd, proc_fd = _open_root(pid), os.open("/proc", os.O_PATH | os.O_CLOEXEC)
     joined = Joiner(
-        pid=pid,
         pidfd=pidfd,
         flags=differing_namespaces(pid),
         root_fd=root_fd,
         proc_fd=proc_fd,
+        cgroups=cgroups,
         syscall_filter=syscall_filter,
         settings=settings_of(plan, process),
     )
@@ -136,7 +139,7 @@ def _first_stage(
         affinity = process.exec_cpu_affinity
         if affinity is not None:
             bind_to_cpus(affinity.initial)
-        join_cgroups(joined.pid)
+        join_cgroups(joined.cgroups)
         if affinity is not None:
             bind_to_cpus(affinity.final)
         _join(joined.pidfd, joined.flags, joined.root_fd)
@@ -188,16 +191,16 @@ def _second_stage(
     raise_rlimits(process.rlimits)
     if joined.settings is not None:
         joined.settings.apply()
-    become(process, keep=capabilities_for(syscall_filter, process))
-    enter_cwd(process.cwd)
+    become_in_cwd(process, keep=capabilities_for(syscall_filter, process))
     program = find_executable(process)
     process = with_home(process)
     channel.send(READY)
     channel.receive(GO)
     if options.attended:
         die_with_launcher(channel)
+    seal(process, options.preserve_fds)
     lower_rlimits(process.rlimits)
-    execute(program, process, options.preserve_fds, syscall_filter)
+    execute(program, process, syscall_filter)
 
 
 def _open_terminal(process: Process, channel: Channel) -> int | None:

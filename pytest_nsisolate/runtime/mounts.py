@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from .plan import Mount
 
 
-def perform(mount: Mount, root_fd: int, mapped_fd: int | None = None) -> None:
-    """Make one mount of the plan below *root_fd*."""
+def perform(mount: Mount, root_fd: int, made_fd: int | None = None) -> None:
+    """Make one mount of the plan below *root_fd*; *made_fd* is a bind that the launcher has made."""
     options = mount_options.parse(mount.options)
     try:
         if options.is_remount:
             remount(options, mount.destination, root_fd)
         elif options.is_bind:
-            bind(mount.source, mount.destination, root_fd, options, mapped_fd)
+            bind(mount.source, mount.destination, root_fd, options, made_fd)
         elif mount.type in ("cgroup", "cgroup2"):
             from .cgroup_mounts import mount_cgroups
 
@@ -85,16 +85,16 @@ def _hint(mount: Mount, error: KernelCallError) -> str:
 
 
 def bind(
-    source: str, destination: str, root_fd: int, options: MountOptions, mapped_fd: int | None = None
+    source: str, destination: str, root_fd: int, options: MountOptions, made_fd: int | None = None
 ) -> None:
     """Bind *source* (a host path, or an empty string's fd path) to *destination* in the root.
 
-    *mapped_fd* is the mount itself, if it has been made already because its ids are mapped.
+    *made_fd* is the mount itself, detached, if the launcher has made it (host_binds.py).
     """
     if "copy-symlink" in options.special and os.path.islink(source):
         copy_symlink(root_fd, destination, os.readlink(source))
         return
-    tree_fd = open_bind(source, options) if mapped_fd is None else mapped_fd
+    tree_fd = open_bind(source, options) if made_fd is None else made_fd
     try:
         open_target = open_or_create
         if "dest-nofollow" in options.special:
@@ -161,7 +161,7 @@ def propagate(fd: int, options: MountOptions) -> None:
 def file_system(mount: Mount, options: MountOptions, root_fd: int) -> None:
     """Mount a file system of its own (not a bind) on *mount.destination*."""
     if mount.type in ("proc", "sysfs"):
-        _refuse_symlink(root_fd, mount.destination)
+        _refuse_symlink(root_fd, mount)
     target_fd = open_or_create(root_fd, mount.destination, directory=True)
     try:
         data = _with_target_mode(mount, options, target_fd)
@@ -176,13 +176,13 @@ def file_system(mount: Mount, options: MountOptions, root_fd: int) -> None:
         _finish(options, root_fd, mount.destination)
 
 
-def _refuse_symlink(root_fd: int, destination: str) -> None:
+def _refuse_symlink(root_fd: int, mount: Mount) -> None:
     # CVE-2023-27561, CVE-2019-19921: a rootfs whose /proc or /sys is a symlink would have the masks
     # put on something else than what the container sees.
     try:
         fd = sys.openat2(
             root_fd,
-            destination.lstrip("/") or ".",
+            mount.destination.lstrip("/") or ".",
             os.O_PATH,  # and no O_NOFOLLOW, with which the last one may be a symlink
             sys.RESOLVE_IN_ROOT | sys.RESOLVE_NO_SYMLINKS,
         )
@@ -190,9 +190,9 @@ def _refuse_symlink(root_fd: int, destination: str) -> None:
         if error.errno == errno.ENOENT:
             return
         if error.errno == errno.ELOOP:
-            raise SetupError(
-                "mounts", f"{destination} is, or lies behind, a symlink in the rootfs"
-            ) from None
+            found = f"{mount.destination} is, or lies behind, a symlink in the rootfs"
+            call = f"{mount.type} must be mounted on ordinary directory: {found}"
+            raise SetupError("mounts", call) from None
         raise
     os.close(fd)
 

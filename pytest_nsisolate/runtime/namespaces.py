@@ -31,6 +31,14 @@ _CAP_SETGID = 1 << 6
 _CAP_SETUID = 1 << 7
 
 
+def host_id(mappings: Sequence[IdMapping], container_id: int) -> int:
+    """Return what an id inside is outside; the id itself if there is no map for it."""
+    for mapping in mappings:
+        if mapping.container_id <= container_id < mapping.container_id + mapping.size:
+            return container_id - mapping.container_id + mapping.host_id
+    return container_id
+
+
 def open_joined(plan: Plan) -> list[tuple[int, int]]:
     """Open the namespaces that the plan joins, as (fd, CLONE flag), before any of them is entered."""
     opened = []

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 #: The version of the runtime-spec that these names are of.
 SPEC_VERSION = "1.3.0"
+#: The version that a plan is written with, unless it was read with another: the lowest whose readers know
+#: what we write. Runtimes refuse what is newer than they are, and crun 1.8 (Debian 12) stops at 1.0.
+WRITTEN_VERSION = "1.0.2"
 
 #: The namespace types of config-linux.md, in the order in which they have to be entered:
 #: the user namespace first, because its capabilities are needed for the rest, mount last,
@@ -157,6 +160,10 @@ class Process(Record):
     selinux_label: str = ""
 
 
+#: Of a container that is created without one, and so cannot be started.
+NO_PROCESS = Process(args=())
+
+
 class Hook(Record):
     """A program that the runtime calls; *timeout* in seconds, None for as long as it takes."""
 
@@ -212,6 +219,12 @@ class Plan(Record):
     net_devices: tuple[NetDevice, ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
     hooks: Hooks = Hooks()
+    oci_version: str = WRITTEN_VERSION
+
+    def is_older_than(self, major: int, minor: int) -> bool:
+        """Tell whether the config was written for an earlier version of the spec."""
+        own = self.oci_version.split(".")
+        return (int(own[0]), int(own[1])) < (major, minor)
 
     def creates(self, namespace: str) -> bool:
         """Tell whether a new namespace of that type is made."""

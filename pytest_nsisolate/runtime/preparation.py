@@ -1,7 +1,7 @@
 """What is made for a container before the fork: with the caller's rights, on the host's file systems.
 
-A cgroup and a class of service to be in, a compiled filter of system calls, mounts with mapped ids. A plan
-that asks for none of them costs no import.
+A cgroup and a class of service to be in, a compiled filter of system calls, bind mounts and devices that the
+container has no right to. A plan that asks for none of them costs no import.
 """
 
 from __future__ import annotations
@@ -15,19 +15,33 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .cgroups.group import Cgroup
+    from .cgroups.systemd.placeholder import Placeholder
     from .plan import Plan
     from .resctrl import ClassOfService
     from .seccomp.load import Filter
 
 
 class Preparation:
-    """What was made; *cgroup* and *class_of_service* last as long as the container."""
+    """What was made; *cgroup*, *class_of_service* and *held_root* last as long as the container.
+
+    *held_root* is the rootfs of a container in the caller's own mount namespace: its mounts lie there.
+    """
 
     def __init__(self) -> None:
         self.cgroup: Cgroup | None = None
+        self.placeholder: Placeholder | None = None
         self.class_of_service: ClassOfService | None = None
         self.syscall_filter: Filter | None = None
-        self.mapped_mounts: dict[int, int] = {}
+        self.held_root = ""
+        self.binds: dict[int, int] = {}
+        self.devices: dict[str, int] = {}
+
+    def make_devices(self, plan: Plan) -> None:
+        """Make what a user namespace may not: for the container's first process, before it is in one."""
+        if plan.devices and plan.creates("user") and os.geteuid() == 0:
+            from .devices import make_outside
+
+            self.devices = make_outside(plan)
 
     def join(self) -> None:
         """Be in the container's groups; for its first process, before any namespace is entered."""
@@ -37,12 +51,14 @@ class Preparation:
                 group.join()
 
     def close(self) -> None:
-        """Close what init has inherited."""
+        """Close what init has inherited, and end what has kept its place."""
+        if self.placeholder is not None:
+            self.placeholder.end()
         if self.syscall_filter is not None:
             self.syscall_filter.close()
-        for fd in self.mapped_mounts.values():
+        for fd in self.binds.values():
             os.close(fd)
-        self.mapped_mounts = {}
+        self.binds = {}
 
     @property
     def kept_fds(self) -> tuple[int, ...]:
@@ -70,7 +86,10 @@ class Preparation:
         if self.cgroup is not None:
             found["cgroup"] = self.cgroup.to_state()
         if self.class_of_service is not None:
-            found["intelRdt"] = list(self.class_of_service.made)
+            service = self.class_of_service
+            found["intelRdt"] = {"directory": service.directory, "made": list(service.made)}
+        if self.held_root:
+            found["root"] = self.held_root
         return found or None
 
     @staticmethod
@@ -88,8 +107,13 @@ class Preparation:
         if reader.has("intelRdt"):
             from .resctrl import ClassOfService
 
-            made = reader.array("intelRdt", absolute)
-            found.class_of_service = ClassOfService(directory="", tasks=(), made=made)
+            service = reader.object("intelRdt")
+            found.class_of_service = ClassOfService(
+                directory=service.string("directory"),
+                tasks=(),
+                made=service.array("made", absolute),
+            )
+        found.held_root = reader.string("root")
         return found
 
     def remove(self) -> None:
@@ -100,7 +124,14 @@ class Preparation:
             remove(self.cgroup)
         if self.class_of_service is not None:
             self.class_of_service.remove()
+        if self.held_root:
+            from .rootfs_pivot import release_root
 
+            release_root(self.held_root)
+
+
+#: Who makes the cgroups: ``--cgroup-manager``.
+CGROUPFS, SYSTEMD, DISABLED = CGROUP_MANAGERS = ("cgroupfs", "systemd", "disabled")
 
 #: For a plan that asks for none of it.
 NOTHING = Preparation()
@@ -111,7 +142,7 @@ def prepare(
     container_id: str,
     state: Mapping[str, object],
     *,
-    cgroups: bool = True,
+    cgroup_manager: str = CGROUPFS,
     always_cgroup: bool = False,
 ) -> Preparation:
     """Make what the plan asks for. Raises SetupError and UnsupportedError; nothing is left then.
@@ -121,10 +152,16 @@ def prepare(
     """
     made = Preparation()
     try:
-        if cgroups and (plan.resources is not None or plan.cgroups_path or always_cgroup):
+        asked = plan.resources is not None or plan.cgroups_path or always_cgroup
+        if asked and cgroup_manager != DISABLED:
             from .cgroups.group import create
 
-            made.cgroup = create(plan, container_id, always=always_cgroup)
+            if cgroup_manager == SYSTEMD:
+                from .cgroups.systemd.placeholder import Placeholder
+
+                made.placeholder = Placeholder()
+            member = made.placeholder.pid if made.placeholder is not None else 0
+            made.cgroup = create(plan, container_id, always=always_cgroup, member=member)
         if plan.intel_rdt is not None:
             from . import resctrl
 
@@ -133,12 +170,23 @@ def prepare(
             from .seccomp.load import Filter
 
             made.syscall_filter = Filter(plan.seccomp, state)
-        if any(m.uid_mappings or {"idmap", "ridmap"} & {*m.options} for m in plan.mounts):
-            from .id_mapped_mounts import map_mounts
+        if not plan.has("mount"):
+            from .rootfs_pivot import hold_root
 
-            made.mapped_mounts = map_mounts(plan)
+            hold_root(plan.root.path)
+            made.held_root = plan.root.path
+        if _needs_binds(plan):
+            from . import host_binds
+
+            made.binds = host_binds.make(plan)
     except BaseException:
         made.close()
         made.remove()
         raise
     return made
+
+
+def _needs_binds(plan: Plan) -> bool:
+    return (plan.creates("user") and os.geteuid() == 0) or any(
+        mount.uid_mappings or {"idmap", "ridmap"} & {*mount.options} for mount in plan.mounts
+    )

@@ -26,6 +26,22 @@ class ClassOfService(Record):
         for path in self.tasks:
             _write(path, "0")
 
+    def take(self, pids: list[int]) -> None:
+        """Move processes that run already in, with all their threads."""
+        for pid in pids:
+            try:
+                threads = os.listdir(f"/proc/{pid}/task")
+            except FileNotFoundError:
+                continue
+            for path in self.tasks:
+                for thread in threads:
+                    _write(path, thread)
+
+    def change(self, wanted: IntelRdt) -> None:
+        """Give the class other schemata; those that are not mentioned stay."""
+        for line in _schemata(wanted):
+            _write(f"{self.directory}/schemata", line + "\n")
+
     def remove(self) -> None:
         """Remove what was made for this container alone."""
         for path in self.made:

@@ -24,6 +24,38 @@ def propagation_flag(name: str) -> int:
     return PROPAGATION[name.removeprefix("r") if name != "" else name]
 
 
+def hold_root(path: str) -> None:
+    """Make *path* a mount point in the mount namespace that we are in, and the container will be.
+
+    What the container mounts lies on it, and goes with it (:func:`release_root`).
+    """
+    try:
+        sys.mount(path, path, flags=sys.MS_BIND | sys.MS_REC)
+        sys.mount("", path, flags=sys.MS_PRIVATE)
+    except KernelCallError as error:
+        hint = ""
+        if error.errno == errno.EPERM:
+            hint = (
+                "without a mount namespace that takes root: "
+                'add {"type": "mount"} to linux.namespaces'
+            )
+        raise SetupError(_STEP, error.call, error.errno or 0, hint) from error
+
+
+def release_root(path: str) -> None:
+    """Let go of what :func:`hold_root` made, with all that is mounted below."""
+    try:
+        sys.umount2(path, sys.MNT_DETACH)
+    except KernelCallError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOENT):
+            raise SetupError(_STEP, error.call, error.errno or 0) from error
+
+
+def open_root(path: str) -> int:
+    """Return an fd of a root that :func:`hold_root` has prepared."""
+    return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
 def prepare_root(path: str, propagation: str, *, own_namespace: bool = True) -> int:
     """Cut the mount namespace off the host, make *path* a mount point, and return an fd of it.
 
@@ -76,21 +108,6 @@ def pivot(root_fd: int) -> None:
     os.close(old_root_fd)
     sys.mount("", ".", flags=sys.MS_SLAVE | sys.MS_REC)
     sys.umount2(".", sys.MNT_DETACH)
-    os.chdir("/")
-
-
-def move(root_fd: int) -> None:
-    """Make *root_fd* the root without pivot_root(2), for a root that cannot be pivoted (an initramfs).
-
-    The old root stays below it, out of sight, and with it all that was mounted there: weaker than
-    pivot_root, and only for those who ask for it.
-    """
-    os.fchdir(root_fd)
-    try:
-        sys.mount(".", "/", flags=sys.MS_MOVE)
-    except KernelCallError as error:
-        raise SetupError("rootfs", error.call, error.errno or 0) from error
-    os.chroot(".")
     os.chdir("/")
 
 

@@ -1,9 +1,8 @@
 """``config.json`` to :class:`~.plan.Plan`: the runtime-spec 1.3, refused at the edge where it is wrong.
 
 Unknown properties are ignored, wrong values are a :class:`~.errors.SpecError` with the path of the
-field,
-and what the spec knows but this runtime does not do yet is an :class:`~.errors.UnsupportedError`: nothing
-that isolates is ever left out in silence.
+field, and what the spec knows but this runtime or this kernel cannot do is an
+:class:`~.errors.UnsupportedError`: nothing that isolates is ever left out in silence.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from .plan import (
     NAMESPACE_TYPES,
     SPEC_VERSION,
     Device,
-    IdMapping,
     Mount,
     Namespace,
     Plan,
@@ -25,9 +23,10 @@ from .plan import (
 )
 from .spec_checks import validate
 from .spec_hooks import read_hooks
-from .spec_json import decode
+from .spec_json import TwiceError, decode
+from .spec_mappings import read_id_mappings
 from .spec_process import read_process
-from .spec_reader import INT64_MAX, UINT32_MAX, Reader, absolute, show
+from .spec_reader import INT64_MAX, Reader, absolute, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,12 +38,16 @@ PROPAGATIONS = tuple(
     prefix + kind for kind in ("private", "shared", "slave", "unbindable") for prefix in ("", "r")
 )
 
-#: What the spec has and this runtime cannot do yet, and why it is refused rather than ignored.
-_NOT_YET = {
+#: The kernel's device numbers have 12 and 20 bits.
+_MAJOR_MAX, _MINOR_MAX = 2**12 - 1, 2**20 - 1
+
+#: What is another platform's, by the object that it is in.
+_OTHER_PLATFORMS = {
     "": ("vm", "windows", "solaris", "freebsd", "zos"),
     "process": ("commandLine",),
-    "linux": (),
+    "process.user": ("username",),
 }
+_CLOCKS = ("monotonic", "boottime")
 
 
 def load(bundle: str) -> Plan:
@@ -71,29 +74,35 @@ def read(bundle: str, path: str) -> bytes:
 
 def parse_text(raw: bytes, bundle: str, path: str) -> Plan:
     """Return the plan that the JSON text *raw* describes; *path* is where it was read."""
+    return parse(decode_text(raw, path), bundle)
+
+
+def decode_text(raw: bytes, path: str) -> object:
+    """Return the JSON of *raw*, which was read at *path*, as it is."""
     try:
-        config = decode(raw)
-    except (ValueError, RecursionError) as error:
+        return decode(raw)
+    except TwiceError as error:
+        raise SpecError(error.path, "is there twice in one object; keep one of them") from None
+    except ValueError as error:
         raise SpecError("", f"{path!r} is not JSON: {error}") from None
-    return parse(config, bundle)
 
 
 def parse(config: object, bundle: str) -> Plan:
     """Return the plan that *config* (decoded JSON) describes; paths are relative to *bundle*."""
     reader = Reader(config)
-    _check_version(reader)
+    version = _version(reader)
+    _refuse_other_platforms(reader)
     linux = reader.object("linux")
-    _refuse_what_is_missing(reader, linux)
     cgroups_path, resources = _limits(linux)
     plan = Plan(
         root=_root(reader, bundle),
         namespaces=linux.array("namespaces", _namespace),
         process=read_process(reader.object("process")) if reader.has("process") else None,
-        hostname=reader.string("hostname") if reader.has("hostname") else None,
-        domainname=reader.string("domainname") if reader.has("domainname") else None,
+        hostname=reader.string("hostname") or None,
+        domainname=reader.string("domainname") or None,
         mounts=reader.array("mounts", lambda value, path: _mount(Reader(value, path), bundle)),
-        uid_mappings=linux.array("uidMappings", _id_mapping),
-        gid_mappings=linux.array("gidMappings", _id_mapping),
+        uid_mappings=read_id_mappings(linux, "uidMappings"),
+        gid_mappings=read_id_mappings(linux, "gidMappings"),
         time_offsets=_time_offsets(linux),
         devices=linux.array("devices", _device),
         masked_paths=linux.array("maskedPaths", absolute),
@@ -110,37 +119,43 @@ def parse(config: object, bundle: str) -> Plan:
         net_devices=_net_devices(linux),
         annotations=reader.string_map("annotations"),
         hooks=read_hooks(reader.object("hooks")),
+        oci_version=version,
     )
     validate(plan)
     return plan
 
 
-def _check_version(reader: Reader) -> None:
-    reader.required("ociVersion")
-    version = reader.string("ociVersion")
+def _version(reader: Reader) -> str:
+    version = reader.required_string("ociVersion")
     parts = version.partition("+")[0].partition("-")[0].split(".")
-    if len(parts) != 3 or not all(part.isdecimal() and part.isascii() for part in parts):
+    if len(parts) != 3 or not all(_is_number(part) for part in parts):
         raise reader.wrong(
             "ociVersion", f"{show(version)} is not a version such as {SPEC_VERSION!r}"
         )
     if parts[0] != "1":
         raise reader.wrong("ociVersion", f"{show(version)} is not supported, {SPEC_VERSION} is")
+    return version
 
 
-def _refuse_what_is_missing(reader: Reader, linux: Reader) -> None:
-    for section in (reader, reader.object("process"), linux):
-        for key in _NOT_YET[section.path]:
-            if section.raw(key) not in (None, {}, [], ""):
+def _is_number(part: str) -> bool:
+    """Tell whether *part* is a number of a version (semver.org): no leading zeros."""
+    return part.isdecimal() and part.isascii() and (part == "0" or part[0] != "0")
+
+
+def _refuse_other_platforms(reader: Reader) -> None:
+    process = reader.object("process")
+    for section in (reader, process, process.object("user")):
+        for key in _OTHER_PLATFORMS[section.path]:
+            if section.raw(key) not in (None, {}, ""):
                 raise UnsupportedError(
-                    f"{section.field(key)}: not supported yet; remove it to run without it"
+                    f"{section.field(key)}: is for another platform than Linux; remove it to run without it"
                 )
 
 
 def _root(reader: Reader, bundle: str) -> Root:
     reader.required("root")
     root = reader.object("root")
-    root.required("path")
-    path = os.path.join(os.path.abspath(bundle), root.string("path"))
+    path = os.path.join(os.path.abspath(bundle), root.required_string("path"))
     if not os.path.isdir(path):
         raise root.wrong("path", f"there is no directory {path!r}")
     return Root(path=os.path.realpath(path), readonly=root.boolean("readonly"))
@@ -148,44 +163,27 @@ def _root(reader: Reader, bundle: str) -> Root:
 
 def _namespace(value: object, path: str) -> Namespace:
     reader = Reader(value, path)
-    reader.required("type")
-    kind = reader.choice("type", NAMESPACE_TYPES)
+    kind = reader.required_choice("type", NAMESPACE_TYPES)
     joined = reader.string("path")
     if joined:
         absolute(joined, reader.field("path"))
     return Namespace(type=kind, path=joined)
 
 
-def _id_mapping(value: object, path: str) -> IdMapping:
-    reader = Reader(value, path)
-    for key in ("containerID", "hostID", "size"):
-        reader.required(key)
-    mapping = IdMapping(
-        container_id=reader.uint32("containerID"),
-        host_id=reader.uint32("hostID"),
-        size=reader.uint32("size"),
-    )
-    if not mapping.size:
-        raise reader.wrong("size", "0 maps nothing")
-    return mapping
-
-
 def _mount(reader: Reader, bundle: str) -> Mount:
-    reader.required("destination")
     # config.md: relative destinations are deprecated, and taken from the root.
-    destination = "/" + reader.string("destination").lstrip("/")
+    destination = "/" + reader.required_string("destination").lstrip("/")
     options = reader.strings("options")
     parsed = mount_options.parse(options)
     source = reader.string("source")
     if parsed.is_remount:
         pass  # it changes what is mounted there already
     elif parsed.is_bind:
-        reader.required("source")
-        source = os.path.join(os.path.abspath(bundle), source)
+        source = os.path.join(os.path.abspath(bundle), reader.required_string("source"))
     elif not reader.string("type"):
         raise reader.wrong("type", "is required for a mount that is not a bind mount")
-    uid_mappings = reader.array("uidMappings", _id_mapping)
-    gid_mappings = reader.array("gidMappings", _id_mapping)
+    uid_mappings = read_id_mappings(reader, "uidMappings")
+    gid_mappings = read_id_mappings(reader, "gidMappings")
     if bool(uid_mappings) != bool(gid_mappings):
         key = "gidMappings" if uid_mappings else "uidMappings"
         raise reader.wrong(key, "is required where the other one is given")
@@ -204,21 +202,17 @@ def _mount(reader: Reader, bundle: str) -> Mount:
 
 def _device(value: object, path: str) -> Device:
     reader = Reader(value, path)
-    for key in ("type", "path"):
-        reader.required(key)
-    kind = reader.choice("type", ("c", "b", "u", "p"))
+    kind = reader.required_choice("type", ("c", "b", "u", "p"))
     if kind != "p":
-        for key in ("major", "minor"):
-            reader.required(key)
-    absolute(reader.string("path"), reader.field("path"))
+        reader.required("major", "minor")
     return Device(
         type=kind,
-        path=reader.string("path"),
-        major=reader.integer("major", 0, UINT32_MAX, 0),
-        minor=reader.integer("minor", 0, UINT32_MAX, 0),
+        path=absolute(reader.required_string("path"), reader.field("path")),
+        major=reader.integer("major", 0, _MAJOR_MAX, 0),
+        minor=reader.integer("minor", 0, _MINOR_MAX, 0),
         file_mode=reader.integer("fileMode", 0, 0o7777, 0o666),
-        uid=reader.uint32("uid"),
-        gid=reader.uint32("gid"),
+        uid=reader.id("uid"),
+        gid=reader.id("gid"),
     )
 
 
@@ -231,7 +225,8 @@ def _limits(linux: Reader) -> tuple[str, Resources | None]:
 
 
 def _seccomp(linux: Reader) -> Seccomp | None:
-    if not linux.raw("seccomp"):
+    # As with runc, an empty profile is none.
+    if linux.raw("seccomp") in (None, {}):
         return None
     from .spec_seccomp import read_seccomp
 
@@ -239,7 +234,7 @@ def _seccomp(linux: Reader) -> Seccomp | None:
 
 
 def _personality(linux: Reader) -> Personality | None:
-    if not linux.raw("personality"):
+    if not linux.has("personality"):
         return None
     from .spec_execution import read_personality
 
@@ -247,7 +242,7 @@ def _personality(linux: Reader) -> Personality | None:
 
 
 def _memory_policy(linux: Reader) -> MemoryPolicy | None:
-    if not linux.raw("memoryPolicy"):
+    if not linux.has("memoryPolicy"):
         return None
     from .spec_execution import read_memory_policy
 
@@ -263,7 +258,7 @@ def _intel_rdt(linux: Reader) -> IntelRdt | None:
 
 
 def _net_devices(linux: Reader) -> tuple[NetDevice, ...]:
-    if not linux.raw("netDevices"):
+    if not linux.has("netDevices"):
         return ()
     from .spec_execution import read_net_devices
 
@@ -273,7 +268,12 @@ def _net_devices(linux: Reader) -> tuple[NetDevice, ...]:
 def _time_offsets(linux: Reader) -> tuple[TimeOffset, ...]:
     offsets = linux.object("timeOffsets")
     found = []
-    for clock in ("monotonic", "boottime"):
+    for clock in offsets.names():
+        if clock not in _CLOCKS:
+            raise offsets.wrong(
+                clock, f"is no clock of a time namespace: {' and '.join(_CLOCKS)} are"
+            )
+    for clock in _CLOCKS:
         if offsets.has(clock):
             reader = offsets.object(clock)
             found.append(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .errors import SpecError, UnsupportedError
+from .capabilities import NUMBERS
+from .errors import SpecError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ def validate(plan: Plan) -> None:
     """Refuse a plan whose fields do not fit together."""
     for check in (
         _namespaces_once,
-        _needs_mount_namespace,
         _maps_need_user_namespace,
         _mapped_mounts_have_maps,
         _names_need_uts_namespace,
@@ -21,6 +21,7 @@ def validate(plan: Plan) -> None:
         _sysctls_are_namespaced,
         _devices_need_network_namespace,
         _labels_need_the_kernel,
+        _capabilities_are_known,
     ):
         check(plan)
 
@@ -31,13 +32,6 @@ def _namespaces_once(plan: Plan) -> None:
         if namespace.type in seen:
             raise SpecError(f"linux.namespaces[{i}].type", f"{namespace.type!r} is there twice")
         seen.add(namespace.type)
-
-
-def _needs_mount_namespace(plan: Plan) -> None:
-    if not plan.has("mount"):
-        raise UnsupportedError(
-            'linux.namespaces: a container needs a mount namespace: add {"type": "mount"}'
-        )
 
 
 def _maps_need_user_namespace(plan: Plan) -> None:
@@ -131,3 +125,17 @@ def _sysctls_are_namespaced(plan: Plan) -> None:
                 f"linux.sysctl.{name}",
                 f'would change the host: add {{"type": "{needed}"}} to linux.namespaces',
             )
+
+
+def _capabilities_are_known(plan: Plan) -> None:
+    """Refuse what is no capability, in a config from before 1.1 of the spec; later ones want a warning."""
+    sets = plan.process.capabilities if plan.process is not None else None
+    if sets is None or not plan.is_older_than(1, 1):
+        return
+    for kind in type(sets)._fields:
+        for i, name in enumerate(getattr(sets, kind)):
+            if name not in NUMBERS:
+                raise SpecError(
+                    f"process.capabilities.{kind}[{i}]",
+                    f"{name!r} is no capability; with an ociVersion of 1.1.0 or later it is only warned of",
+                )

@@ -67,6 +67,12 @@ def _pts(*options: str) -> Mount:
     )
 
 
+def _namespaces(*types: str) -> tuple[Namespace, ...]:
+    """Return them, and a cgroup namespace where cgroup v2 is all there is, as runc and crun have it."""
+    more = ("cgroup",) if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else ()
+    return tuple(Namespace(type=kind) for kind in (*types, *more))
+
+
 def default_plan(*, rootless: bool) -> Plan:
     """Return the default plan; *rootless* for a caller without privileges.
 
@@ -90,9 +96,7 @@ def default_plan(*, rootless: bool) -> Plan:
         process=process,
         hostname="nsisolate",
         mounts=(_PROC, _DEV, _pts("gid=5"), _SHM, _MQUEUE, _SYS, _CGROUP),
-        namespaces=tuple(
-            Namespace(type=kind) for kind in ("pid", "network", "ipc", "uts", "mount", "cgroup")
-        ),
+        namespaces=_namespaces("pid", "network", "ipc", "uts", "mount"),
         masked_paths=DEFAULT_MASKED_PATHS,
         readonly_paths=DEFAULT_READONLY_PATHS,
     )
@@ -100,9 +104,7 @@ def default_plan(*, rootless: bool) -> Plan:
         return plan
     return plan.replace(
         mounts=(_PROC, _DEV, _pts(), _SHM, _MQUEUE, _HOST_SYS),
-        namespaces=tuple(
-            Namespace(type=kind) for kind in ("pid", "ipc", "uts", "mount", "cgroup", "user")
-        ),
+        namespaces=_namespaces("pid", "ipc", "uts", "mount", "user"),
         uid_mappings=(IdMapping(container_id=0, host_id=os.geteuid(), size=1),),
         gid_mappings=(IdMapping(container_id=0, host_id=os.getegid(), size=1),),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import SpecError
+from .errors import SpecError, UnsupportedError
 from .execution.records import (
     DOMAINS,
     IO_CLASSES,
@@ -26,43 +26,56 @@ _INT32 = 2**31
 
 def read_scheduler(reader: Reader) -> Scheduler:
     """Return ``process.scheduler``."""
-    reader.required("policy")
     scheduler = Scheduler(
-        policy=reader.choice("policy", tuple(POLICIES)),
+        policy=reader.required_choice("policy", POLICIES),
         nice=reader.integer("nice", -20, 19, 0),
         priority=reader.integer("priority", 0, 99, 0),
-        flags=_flags(reader, tuple(SCHEDULER_FLAGS)),
+        flags=reader.choices("flags", SCHEDULER_FLAGS),
         runtime=reader.integer("runtime", 0, UINT64_MAX, 0),
         deadline=reader.integer("deadline", 0, UINT64_MAX, 0),
         period=reader.integer("period", 0, UINT64_MAX, 0),
     )
-    real_time = scheduler.policy in ("SCHED_FIFO", "SCHED_RR")
-    if scheduler.priority and not real_time:
-        raise reader.wrong("priority", "is for SCHED_FIFO and SCHED_RR only")
-    if scheduler.nice and scheduler.policy not in ("SCHED_OTHER", "SCHED_BATCH"):
-        raise reader.wrong("nice", "is for SCHED_OTHER and SCHED_BATCH only")
-    if scheduler.policy != "SCHED_DEADLINE":
-        for key in ("runtime", "deadline", "period"):
-            if reader.raw(key):
-                raise reader.wrong(key, "is for SCHED_DEADLINE only")
+    _check_policy(reader, scheduler)
     return scheduler
 
 
-def _flags(reader: Reader, known: tuple[str, ...]) -> tuple[str, ...]:
-    def flag(value: object, path: str) -> str:
-        text = a_string(value, path)
-        if text not in known:
-            raise SpecError(path, f"{show(text)} is not one of {', '.join(known) or 'none'}")
-        return text
+def _check_policy(reader: Reader, scheduler: Scheduler) -> None:
+    """Refuse what does not go with the policy (sched(7))."""
+    if scheduler.policy == "SCHED_ISO":
+        raise UnsupportedError(f"{reader.field('policy')}: SCHED_ISO is reserved, and not in Linux")
+    if scheduler.policy in ("SCHED_FIFO", "SCHED_RR"):
+        if not scheduler.priority:
+            raise reader.wrong("priority", f"is required with {scheduler.policy}: 1 to 99")
+    elif scheduler.priority:
+        raise reader.wrong("priority", "is for SCHED_FIFO and SCHED_RR only")
+    if scheduler.nice and scheduler.policy not in ("SCHED_OTHER", "SCHED_BATCH"):
+        raise reader.wrong("nice", "is for SCHED_OTHER and SCHED_BATCH only")
+    if scheduler.policy == "SCHED_DEADLINE":
+        _check_times(reader, scheduler)
+    else:
+        for key in ("runtime", "deadline", "period"):
+            if reader.raw(key):
+                raise reader.wrong(key, "is for SCHED_DEADLINE only")
 
-    return reader.array("flags", flag)
+
+def _check_times(reader: Reader, scheduler: Scheduler) -> None:
+    for key, value in (("runtime", scheduler.runtime), ("deadline", scheduler.deadline)):
+        if not value:
+            raise reader.wrong(key, "is required with SCHED_DEADLINE, in nanoseconds")
+    if scheduler.runtime > scheduler.deadline:
+        raise reader.wrong(
+            "runtime", f"{scheduler.runtime} is above the deadline of {scheduler.deadline}"
+        )
+    if scheduler.period and scheduler.deadline > scheduler.period:
+        raise reader.wrong(
+            "deadline", f"{scheduler.deadline} is above the period of {scheduler.period}"
+        )
 
 
 def read_io_priority(reader: Reader) -> IoPriority:
     """Return ``process.ioPriority``."""
-    reader.required("class")
     return IoPriority(
-        io_class=reader.choice("class", tuple(IO_CLASSES)),
+        io_class=reader.required_choice("class", IO_CLASSES),
         priority=reader.integer("priority", 0, 7, 0),
     )
 
@@ -78,26 +91,29 @@ def read_cpu_affinity(reader: Reader) -> CpuAffinity | None:
 
 def read_personality(reader: Reader) -> Personality:
     """Return ``linux.personality``."""
-    reader.required("domain")
-    _flags(reader, ())  # "Currently no flag values are supported"
-    return Personality(domain=reader.choice("domain", tuple(DOMAINS)))
+    reader.choices("flags", ())  # "Currently no flag values are supported"
+    return Personality(domain=reader.required_choice("domain", DOMAINS))
 
 
 def read_memory_policy(reader: Reader) -> MemoryPolicy:
     """Return ``linux.memoryPolicy``."""
-    reader.required("mode")
     policy = MemoryPolicy(
-        mode=reader.choice("mode", tuple(MEMORY_MODES)),
+        mode=reader.required_choice("mode", MEMORY_MODES),
         nodes=id_list(reader.string("nodes"), reader.field("nodes")),
-        flags=_flags(reader, tuple(MEMORY_FLAGS)),
+        flags=reader.choices("flags", MEMORY_FLAGS),
     )
     if policy.mode in ("MPOL_DEFAULT", "MPOL_LOCAL"):
-        if policy.nodes:
-            raise reader.wrong("nodes", f"{policy.mode} takes none")
+        for key, value in (("nodes", policy.nodes), ("flags", policy.flags)):
+            if value:
+                raise reader.wrong(key, f"{policy.mode} takes none")
     elif not policy.nodes and policy.mode != "MPOL_PREFERRED":
         raise reader.wrong("nodes", f"is required with {policy.mode}")
     if any(int(word) > 1023 for word in policy.nodes.replace("-", ",").split(",") if word):
         raise reader.wrong("nodes", f"{show(policy.nodes)} is more than any kernel has")
+    if {"MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"} <= set(policy.flags):
+        raise reader.wrong(
+            "flags", "MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other"
+        )
     return policy
 
 
@@ -105,7 +121,7 @@ def read_net_devices(reader: Reader) -> tuple[NetDevice, ...]:
     """Return ``linux.netDevices``."""
     found: list[NetDevice] = []
     for host_name in reader.names():
-        device = reader.object(host_name)
+        device = reader.entry(host_name)
         name = device.string("name")
         for word, path in ((host_name, reader.field(host_name)), (name, device.field("name"))):
             if word:

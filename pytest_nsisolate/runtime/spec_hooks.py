@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from .errors import SpecError
 from .plan import Hook, Hooks
-from .spec_reader import INT64_MAX, Reader, a_string, absolute, show
+from .spec_reader import INT64_MAX, Reader, absolute, env_entry
 
 #: The spec's names, in the order of the lifecycle, and ours.
 KINDS = {
@@ -24,20 +23,12 @@ def read_hooks(reader: Reader) -> Hooks:
 
 def _hook(value: object, path: str) -> Hook:
     reader = Reader(value, path)
-    reader.required("path")
     return Hook(
-        path=absolute(reader.string("path"), reader.field("path")),
+        path=absolute(reader.required_string("path"), reader.field("path")),
         args=reader.strings("args"),
-        env=reader.array("env", _env_entry),
+        env=reader.array("env", env_entry),
         timeout=reader.integer("timeout", 1, INT64_MAX, 1) if reader.has("timeout") else None,
     )
-
-
-def _env_entry(value: object, path: str) -> str:
-    entry = a_string(value, path)
-    if entry.find("=") < 1:
-        raise SpecError(path, f"{show(entry)} is not NAME=value")
-    return entry
 
 
 def hooks_config(hooks: Hooks) -> dict[str, object]:

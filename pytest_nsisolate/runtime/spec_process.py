@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .errors import SpecError
 from .plan import Capabilities, ConsoleSize, Process, Rlimit, User
-from .spec_reader import UINT64_MAX, Reader, a_string, show, uint32
+from .spec_reader import UINT64_MAX, Reader, an_id, env_entry, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,14 +36,13 @@ def read_process(reader: Reader) -> Process:
     args = reader.strings("args")
     if not args:
         raise reader.wrong("args", "is empty; its first entry is the program to run")
-    reader.required("cwd")
-    cwd = reader.string("cwd")
+    cwd = reader.required_string("cwd")
     if not cwd.startswith("/"):
         raise reader.wrong("cwd", f"{show(cwd)} is not an absolute path")
     return Process(
         args=args,
         cwd=cwd,
-        env=reader.array("env", _env_entry),
+        env=reader.array("env", env_entry),
         user=_user(reader.object("user")),
         terminal=reader.boolean("terminal"),
         console_size=_console_size(reader),
@@ -61,24 +60,17 @@ def read_process(reader: Reader) -> Process:
     )
 
 
-def _env_entry(value: object, path: str) -> str:
-    entry = a_string(value, path)
-    if entry.find("=") < 1:
-        raise SpecError(path, f"{show(entry)} is not NAME=value")
-    return entry
-
-
 def _user(reader: Reader) -> User:
     return User(
-        uid=reader.uint32("uid"),
-        gid=reader.uint32("gid"),
+        uid=reader.id("uid"),
+        gid=reader.id("gid"),
         umask=reader.integer("umask", 0, 0o777, 0) if reader.has("umask") else None,
-        additional_gids=reader.array("additionalGids", uint32),
+        additional_gids=reader.array("additionalGids", an_id),
     )
 
 
 def _scheduler(reader: Reader) -> Scheduler | None:
-    if not reader.raw("scheduler"):
+    if not reader.has("scheduler"):
         return None
     from .spec_execution import read_scheduler
 
@@ -86,7 +78,7 @@ def _scheduler(reader: Reader) -> Scheduler | None:
 
 
 def _io_priority(reader: Reader) -> IoPriority | None:
-    if not reader.raw("ioPriority"):
+    if not reader.has("ioPriority"):
         return None
     from .spec_execution import read_io_priority
 
@@ -94,7 +86,7 @@ def _io_priority(reader: Reader) -> IoPriority | None:
 
 
 def _cpu_affinity(reader: Reader) -> CpuAffinity | None:
-    if not reader.raw("execCPUAffinity"):
+    if not reader.has("execCPUAffinity"):
         return None
     from .spec_execution import read_cpu_affinity
 
@@ -105,8 +97,7 @@ def _console_size(reader: Reader) -> ConsoleSize | None:
     if not reader.boolean("terminal") or not reader.has("consoleSize"):
         return None  # config.md: ignored if terminal is false
     size = reader.object("consoleSize")
-    for key in ("height", "width"):
-        size.required(key)
+    size.required("height", "width")
     return ConsoleSize(
         height=size.integer("height", 0, 65535, 0), width=size.integer("width", 0, 65535, 0)
     )
@@ -137,10 +128,9 @@ def _rlimits(reader: Reader) -> tuple[Rlimit, ...]:
 
 def _rlimit(value: object, path: str) -> Rlimit:
     reader = Reader(value, path)
-    for key in ("type", "soft", "hard"):
-        reader.required(key)
+    reader.required("type", "soft", "hard")
     limit = Rlimit(
-        type=reader.choice("type", RLIMITS),
+        type=reader.required_choice("type", RLIMITS),
         soft=reader.integer("soft", 0, UINT64_MAX, 0),
         hard=reader.integer("hard", 0, UINT64_MAX, 0),
     )

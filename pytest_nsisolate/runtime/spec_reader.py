@@ -6,7 +6,7 @@ from .errors import SpecError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from typing import Any, TypeVar
 
     T = TypeVar("T")
@@ -14,14 +14,23 @@ if TYPE_CHECKING:
 UINT32_MAX = 2**32 - 1
 UINT64_MAX = 2**64 - 1
 INT64_MAX = 2**63 - 1
+#: The highest id of a user or group: for the kernel the one above is "no change", -1.
+ID_MAX = UINT32_MAX - 1
+
+#: As the file has them.
+_WORDS = {None: "null", True: "true", False: "false"}
 
 
 def show(value: object) -> str:
     """Return *value* for a sentence, shortened."""
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
     try:
         text = repr(value)
     except ValueError:
         return "a number with too many digits"
+    except RecursionError:
+        return "a deeply nested value"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -54,14 +63,21 @@ class Reader:
         """Return the value of *key* as it is, or None."""
         return self._value.get(key)
 
-    def names(self) -> list[str]:
-        """Return all keys, sorted."""
+    def names(self, *, nameless: bool = False) -> list[str]:
+        """Return the keys of a map, sorted: names that the kernel can take, not empty but with *nameless*."""
+        for name in self._value:
+            if flaw := _flaw(name) if name or nameless else "is empty":
+                raise SpecError(self.path, f"the name {show(name)} in it {flaw}")
         return sorted(self._value)
 
     def object(self, key: str) -> Reader:
         """Return the object under *key*; an absent one is empty."""
         value = self._value.get(key)
         return Reader({} if value is None else value, self.field(key))
+
+    def entry(self, name: str) -> Reader:
+        """Return the object that a map has under one of its :meth:`names`."""
+        return Reader(self._value[name], self.field(name))
 
     def array(self, key: str, item: Callable[[Any, str], T]) -> tuple[T, ...]:
         """Return the array under *key*, each entry made by *item*, which also gets its path."""
@@ -81,10 +97,11 @@ class Reader:
         """Return the array of strings under *key*."""
         return self.array(key, a_string)
 
-    def string_map(self, key: str) -> tuple[tuple[str, str], ...]:
-        """Return the object of strings under *key*, as sorted pairs."""
+    def string_map(self, key: str, *, nameless: bool = False) -> tuple[tuple[str, str], ...]:
+        """Return the object of strings under *key*, as sorted pairs; *nameless* as for names."""
         reader = self.object(key)
-        return tuple((name, reader.string(name)) for name in reader.names())
+        names = reader.names(nameless=nameless)
+        return tuple((name, a_string(reader.raw(name), reader.field(name))) for name in names)
 
     def boolean(self, key: str, default: bool = False) -> bool:
         """Return the boolean under *key*."""
@@ -95,12 +112,26 @@ class Reader:
             raise self.wrong(key, f"{show(value)} is not true or false")
         return value
 
-    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+    def required_string(self, key: str) -> str:
+        """Return the string under *key*, which must be there, and not empty."""
+        self.required(key)
+        value = self.string(key)
+        if not value:
+            raise self.wrong(key, "is required and empty")
+        return value
+
+    def choice(self, key: str, choices: Collection[str]) -> str:
         """Return the string under *key*, which must be one of *choices*, or absent or empty."""
         value = self.string(key)
-        if value and value not in choices:
-            raise self.wrong(key, f"{show(value)} is not one of {', '.join(choices)}")
-        return value
+        return value and a_choice(value, self.field(key), choices)
+
+    def required_choice(self, key: str, choices: Collection[str]) -> str:
+        """Return the string under *key*, which must be one of *choices*."""
+        return a_choice(self.required_string(key), self.field(key), choices)
+
+    def choices(self, key: str, choices: Collection[str]) -> tuple[str, ...]:
+        """Return the array of strings under *key*, each one of *choices*."""
+        return self.array(key, lambda value, path: a_choice(value, path, choices))
 
     def integer(self, key: str, low: int, high: int, default: int) -> int:
         """Return the whole number under *key*, between *low* and *high*."""
@@ -111,25 +142,44 @@ class Reader:
         """Return the unsigned 32-bit number under *key*."""
         return self.integer(key, 0, UINT32_MAX, default)
 
-    def required(self, key: str) -> None:
-        """Refuse an absent *key*, and an empty string under it."""
-        if not self.has(key):
-            raise self.wrong(key, "is required and missing")
-        if self._value[key] == "":
-            raise self.wrong(key, "is required and empty")
+    def id(self, key: str) -> int:
+        """Return the id of a user or group under *key*; 0 if there is none."""
+        return self.integer(key, 0, ID_MAX, 0)
+
+    def required(self, *keys: str) -> None:
+        """Refuse an absent one of *keys*."""
+        for key in keys:
+            if not self.has(key):
+                raise self.wrong(key, "is required and missing")
 
 
 def a_string(value: object, path: str) -> str:
     """Return *value* if it is a string that the kernel can take."""
     if not isinstance(value, str):
         raise SpecError(path, f"{show(value)} is not a string")
-    if "\0" in value:
-        raise SpecError(path, f"{show(value)} has a NUL character in it")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise SpecError(path, f"{show(value)} has half of a surrogate pair in it") from None
+    if flaw := _flaw(value):
+        raise SpecError(path, f"{show(value)} {flaw}")
     return value
+
+
+def _flaw(text: str) -> str:
+    """Return why the kernel cannot take *text*, or an empty string."""
+    if "\0" in text:
+        return "has a NUL character in it"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "has half of a surrogate pair in it"
+    return ""
+
+
+def a_choice(value: object, path: str, choices: Collection[str]) -> str:
+    """Return *value* if it is one of *choices*."""
+    text = a_string(value, path)
+    if text not in choices:
+        known = ", ".join(choices) or "those that are supported: there are none"
+        raise SpecError(path, f"{show(text)} is not one of {known}")
+    return text
 
 
 def an_integer(value: object, path: str, low: int, high: int) -> int:
@@ -141,9 +191,9 @@ def an_integer(value: object, path: str, low: int, high: int) -> int:
     return value
 
 
-def uint32(value: object, path: str) -> int:
-    """Return *value* if it is an unsigned 32-bit number."""
-    return an_integer(value, path, 0, UINT32_MAX)
+def an_id(value: object, path: str) -> int:
+    """Return *value* if it is the id of a user or group."""
+    return an_integer(value, path, 0, ID_MAX)
 
 
 def absolute(value: object, path: str) -> str:
@@ -152,3 +202,11 @@ def absolute(value: object, path: str) -> str:
     if not text.startswith("/"):
         raise SpecError(path, f"{show(text)} is not an absolute path")
     return text
+
+
+def env_entry(value: object, path: str) -> str:
+    """Return *value* if it is a variable and its value."""
+    entry = a_string(value, path)
+    if entry.find("=") < 1:
+        raise SpecError(path, f"{show(entry)} is not NAME=value")
+    return entry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import SpecError, UnsupportedError
+from .errors import SpecError
 from .resources import (
     BlockIO,
     Cpu,
@@ -16,7 +16,7 @@ from .resources import (
     ThrottleDevice,
     WeightDevice,
 )
-from .spec_reader import INT64_MAX, UINT32_MAX, UINT64_MAX, Reader, a_string, show
+from .spec_reader import INT64_MAX, UINT32_MAX, UINT64_MAX, Reader, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,19 +27,18 @@ if TYPE_CHECKING:
     R = TypeVar("R", bound=Record)
 
 
+#: Of a CPU or memory node; kernels are built for 8192 and 1024 of them at most.
+_DIGITS = 5
+
+
 def read_cgroups_path(linux: Reader) -> str:
-    """Return ``cgroupsPath``."""
+    """Return ``cgroupsPath``: a path, or the systemd manager's ``slice:prefix:name``."""
     path = linux.string("cgroupsPath")
     if ".." in path.split("/"):
         raise linux.wrong("cgroupsPath", f"{show(path)} goes up with '..'")
     if path and not path.replace(".", "").strip("/"):
         raise linux.wrong(
             "cgroupsPath", f"{show(path)} is the root cgroup, which is not a container's"
-        )
-    if ":" in path:
-        raise UnsupportedError(
-            f"{linux.field('cgroupsPath')}: {show(path)} is the systemd manager's slice:prefix:name; "
-            "this runtime has the cgroupfs manager only, which takes a path"
         )
     return path
 
@@ -132,16 +131,19 @@ def id_list(text: str, path: str) -> str:
         bounds = part.strip().split("-")
         if len(bounds) > 2 or not all(b.isdecimal() and b.isascii() for b in bounds):
             raise SpecError(path, f"{show(text)} is not a list such as '0-3,7'")
+        if any(len(bound) > _DIGITS for bound in bounds):
+            raise SpecError(path, f"{show(text)} has a number of more than {_DIGITS} digits in it")
         if len(bounds) == 2 and int(bounds[0]) > int(bounds[1]):
             raise SpecError(path, f"{show(text)} has a range that ends before it begins")
     return text
 
 
 def _weight(reader: Reader, key: str) -> int | None:
-    weight = _number(reader, key, 0, 65535)
-    if weight and not 10 <= weight <= 1000:
-        raise reader.wrong(key, f"{weight} is not between 10 and 1000")
-    return weight
+    # 0 is what clients write for "not set".
+    raw = reader.raw(key)
+    if type(raw) is int and raw == 0:
+        return 0
+    return _number(reader, key, 10, 1000)
 
 
 def _block_io(reader: Reader) -> BlockIO | None:
@@ -162,8 +164,7 @@ def _block_io(reader: Reader) -> BlockIO | None:
 
 
 def _device_numbers(reader: Reader) -> tuple[int, int]:
-    for key in ("major", "minor"):
-        reader.required(key)
+    reader.required("major", "minor")
     return reader.uint32("major"), reader.uint32("minor")
 
 
@@ -189,11 +190,11 @@ def _throttle(value: object, path: str) -> ThrottleDevice:
 
 def _hugepage_limit(value: object, path: str) -> HugepageLimit:
     reader = Reader(value, path)
-    for key in ("pageSize", "limit"):
-        reader.required(key)
-    size = reader.string("pageSize")
+    reader.required("pageSize", "limit")
+    size = reader.required_string("pageSize")
     number = size[:-2]
-    if size[-2:] not in ("KB", "MB", "GB") or not number.isdecimal() or not number.isascii():
+    is_number = number.isdecimal() and number.isascii() and number[0] != "0"
+    if size[-2:] not in ("KB", "MB", "GB") or not is_number:
         raise reader.wrong("pageSize", f"{show(size)} is not a size such as '2MB'")
     return HugepageLimit(page_size=size, limit=reader.integer("limit", 0, UINT64_MAX, 0))
 
@@ -209,20 +210,18 @@ def _network(reader: Reader) -> NetworkClass | None:
 
 def _priority(value: object, path: str) -> NetworkPriority:
     reader = Reader(value, path)
-    for key in ("name", "priority"):
-        reader.required(key)
-    return NetworkPriority(name=reader.string("name"), priority=reader.uint32("priority"))
+    reader.required("name", "priority")
+    return NetworkPriority(name=reader.required_string("name"), priority=reader.uint32("priority"))
 
 
 def _rdma(reader: Reader) -> tuple[Rdma, ...]:
     found = []
     for name in reader.names():
-        limits = reader.object(name)
+        limits = reader.entry(name)
         handles = _number(limits, "hcaHandles", 0, UINT32_MAX)
         objects = _number(limits, "hcaObjects", 0, UINT32_MAX)
         if handles is None and objects is None:
             raise reader.wrong(name, "needs hcaHandles, hcaObjects, or both")
-        a_string(name, reader.path)
         found.append(Rdma(device=name, hca_handles=handles, hca_objects=objects))
     return tuple(found)
 
@@ -230,7 +229,7 @@ def _rdma(reader: Reader) -> tuple[Rdma, ...]:
 def _unified(reader: Reader) -> tuple[tuple[str, str], ...]:
     pairs = reader.string_map("unified")
     for name, _value in pairs:
-        if not name or "/" in name or "\0" in name or name in (".", ".."):
+        if "/" in name or name in (".", ".."):
             raise SpecError(f"{reader.field('unified')}.{name}", "is not the name of a cgroup file")
     return pairs
 

@@ -6,15 +6,11 @@ from .plan import Capabilities, Device, IdMapping, Mount, Plan, Process, User
 from .spec_hooks import hooks_config
 from .spec_writer_resources import record_config, resources_config
 
-#: The version that is written: the lowest whose readers know what we write. Runtimes refuse versions
-#: that are newer than they are, and crun 1.8 (Debian 12) stops at 1.0.
-WRITTEN_VERSION = "1.0.2"
-
 
 def to_config(plan: Plan) -> dict[str, object]:
     """Return the ``config.json`` of *plan*, ready for a JSON encoder; ``spec.parse`` reads it back."""
     config: dict[str, object] = {
-        "ociVersion": WRITTEN_VERSION,
+        "ociVersion": plan.oci_version,
         "root": {"path": plan.root.path, "readonly": plan.root.readonly},
         "process": _process(plan.process) if plan.process is not None else None,
         "hostname": plan.hostname,

@@ -17,6 +17,7 @@ import fcntl
 import os
 import time
 
+from .caller import is_machine_root, runtime_directory
 from .errors import LifecycleError
 from .liveness import open_process
 from .preparation import Preparation
@@ -42,7 +43,8 @@ class State(Record):
     """A container. *phase* is how far it has got: its status, unless its process has ended.
 
     *external_descriptors* is a JSON array of what its standard streams were, under crun's name for it.
-    *groups* are the cgroup and the class of service that end with it (preparation.py).
+    *groups* are the cgroup and the class of service that end with it (preparation.py). *device_rules* is a
+    JSON array of those that ``update`` has put in the place of the config's.
     """
 
     id: str
@@ -56,6 +58,7 @@ class State(Record):
     external_descriptors: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
     groups: dict[str, object] | None = None
+    device_rules: str = ""
 
     def status(self) -> str:
         """Return creating, created, running, paused or stopped."""
@@ -197,8 +200,7 @@ class Directory:
         leaving = f"{self.path}~{os.getpid()}"
         try:
             os.rename(self.path, leaving)
-            for name in os.listdir(leaving):
-                os.unlink(f"{leaving}/{name}")
+            _empty(leaving)
             os.rmdir(leaving)
         except FileNotFoundError:
             return False
@@ -229,6 +231,16 @@ class Directory:
     def _read(self, name: str) -> bytes:
         with open(f"{self.path}/{name}", "rb") as file:
             return file.read()
+
+
+def _empty(directory: str) -> None:
+    for name in os.listdir(directory):
+        path = f"{directory}/{name}"
+        try:
+            os.unlink(path)
+        except IsADirectoryError:
+            _empty(path)
+            os.rmdir(path)
 
 
 def write_atomically(path: str, content: bytes) -> None:
@@ -269,22 +281,11 @@ def default_root() -> str:
 
     /run is root's; a user, also one who is root in a user namespace only, has a runtime directory.
     """
-    if os.geteuid() == 0 and not _is_mapped_root():
+    if is_machine_root():
         return "/run/nsisolate"
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if not runtime.startswith("/"):
-        runtime = f"/run/user/{os.geteuid()}"
-        if not os.path.isdir(runtime):
-            return "/run/nsisolate" if os.geteuid() == 0 else ""
-    return f"{runtime.rstrip('/')}/nsisolate"
-
-
-def _is_mapped_root() -> bool:
-    try:
-        with open("/proc/self/uid_map", "rb") as file:
-            return file.read().split() != [b"0", b"0", b"4294967295"]
-    except OSError:
-        return False
+    if directory := runtime_directory():
+        return f"{directory}/nsisolate"
+    return "/run/nsisolate" if os.geteuid() == 0 else ""
 
 
 def _make_root(root: str) -> None:

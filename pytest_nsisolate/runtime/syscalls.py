@@ -238,10 +238,16 @@ def move_mount(from_fd: int, from_path: str, to_fd: int, to_path: str, flags: in
 
 
 def mount_setattr(
-    dirfd: int, path: str, flags: int, attr_set: int, attr_clr: int, userns_fd: int = 0
+    dirfd: int,
+    path: str,
+    flags: int,
+    attr_set: int,
+    attr_clr: int,
+    userns_fd: int = 0,
+    propagation: int = 0,
 ) -> None:
     """Change the attributes of a mount, or with AT_RECURSIVE of a tree: mount_setattr(2)."""
-    attr = _MountAttr(attr_set, attr_clr, 0, userns_fd)
+    attr = _MountAttr(attr_set, attr_clr, propagation, userns_fd)
     result = _libc.syscall(
         _long(_SYS_MOUNT_SETATTR),
         _int(dirfd),

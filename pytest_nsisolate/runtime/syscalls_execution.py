@@ -31,6 +31,9 @@ class _SchedAttr(ctypes.Structure):
         ("sched_runtime", ctypes.c_uint64),
         ("sched_deadline", ctypes.c_uint64),
         ("sched_period", ctypes.c_uint64),
+        # The flags SCHED_FLAG_UTIL_CLAMP_* need them; the spec has no values for them.
+        ("sched_util_min", ctypes.c_uint32),
+        ("sched_util_max", ctypes.c_uint32),
     )
 
 

@@ -12,6 +12,9 @@ SECCOMP_FILTER_FLAG_TSYNC = 1 << 0
 SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3
 SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 1 << 5
 
+_SOL_SOCKET = 1
+_SCM_RIGHTS = 1
+_MSG_NOSIGNAL = 0x4000
 _SYS_SECCOMP = {"x86_64": 317, "i686": 354}.get(os.uname().machine, 277)
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -19,6 +22,59 @@ _libc.syscall.restype = ctypes.c_long
 
 class _Program(ctypes.Structure):
     _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
+class _Buffer(ctypes.Structure):  # struct iovec
+    _fields_ = (("base", ctypes.c_char_p), ("len", ctypes.c_size_t))
+
+
+class _Control(ctypes.Structure):  # struct cmsghdr, with one descriptor behind it
+    _fields_ = (
+        ("len", ctypes.c_size_t),
+        ("level", ctypes.c_int),
+        ("type", ctypes.c_int),
+        ("fd", ctypes.c_int),
+    )
+
+
+class _Message(ctypes.Structure):  # struct mmsghdr, which begins with a struct msghdr
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("name_len", ctypes.c_uint),
+        ("buffers", ctypes.POINTER(_Buffer)),
+        ("buffer_count", ctypes.c_size_t),
+        ("control", ctypes.POINTER(_Control)),
+        ("control_len", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+        ("sent", ctypes.c_uint),
+    )
+
+
+class DescriptorMessage:
+    """A message for a socket that carries one descriptor; all but the descriptor is laid out beforehand."""
+
+    def __init__(self, text: bytes) -> None:
+        self._buffer = _Buffer(base=text, len=len(text))
+        offset = _Control.fd.offset
+        self._control = _Control(len=offset + 4, level=_SOL_SOCKET, type=_SCM_RIGHTS)
+        self._message = _Message(
+            buffers=ctypes.pointer(self._buffer),
+            buffer_count=1,
+            control=ctypes.pointer(self._control),
+            control_len=ctypes.sizeof(_Control),
+        )
+
+    def sendmsg(self, socket_fd: int, fd: int) -> None:
+        """Send it by sendmsg(2)."""
+        self._control.fd = fd
+        if _libc.sendmsg(socket_fd, ctypes.byref(self._message), _MSG_NOSIGNAL) < 0:
+            raise KernelCallError(ctypes.get_errno(), "sendmsg")
+
+    def sendmmsg(self, socket_fd: int, fd: int) -> None:
+        """Send it by sendmmsg(2)."""
+        self._control.fd = fd
+        if _libc.sendmmsg(socket_fd, ctypes.byref(self._message), 1, _MSG_NOSIGNAL) < 0:
+            raise KernelCallError(ctypes.get_errno(), "sendmmsg")
 
 
 def seccomp_set_mode_filter(flags: int, code: bytes) -> int:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from ..oci.bundle import Running
 from ..oci.runtime_under_test import known_of_crun
 from ..terminal import Terminal
 from . import image
-from .calling import TIMEOUT
+from .calling import TIMEOUT, wait_for
 from .podman import Podman, as_root
 
 
@@ -109,9 +111,16 @@ def test_signals_are_passed_on(podman: Podman, sent: signal.Signals) -> None:
     script = f"trap 'echo caught; exit 7' {name}; echo ready; while :; do sleep 0.05; done"
     with podman.running("run", "--rm", image.NAME, "sh", "-c", script) as running:
         assert running.line() == "ready"
-        running.send(sent)
+        # podman loses what comes before it has attached itself, and nothing tells us when it has.
+        wait_for(lambda: _answers(running, sent))
         assert running.line() == "caught"
         assert running.finish().code == 7
+
+
+def _answers(running: Running, sent: signal.Signals) -> bool:
+    running.send(sent)
+    ready, _, _ = select.select([running.popen.stdout], [], [], 0.2)
+    return bool(ready)
 
 
 def test_descriptors_are_passed_on(podman: Podman) -> None:

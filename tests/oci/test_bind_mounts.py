@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -38,6 +39,47 @@ def test_a_file_is_bound(bundle: Bundle) -> None:
     source.write_text("content\n")
     bundle.bind(source, "/etc/deep/down/file")
     assert bundle.output("cat /etc/deep/down/file") == "content"
+
+
+@pytest.mark.parametrize("identity", ["root-userns"], indirect=True)
+def test_root_binds_what_the_user_namespace_cannot_reach(bundle: Bundle) -> None:
+    """A source behind a directory that is closed to the container's root is bound all the same."""
+    closed = bundle.path / "closed"
+    (closed / "data").mkdir(parents=True)
+    (closed / "data/file").write_text("found\n")
+    (closed / "link").symlink_to(closed / "data")
+    closed.chmod(0o700)
+    bundle.bind(closed / "data", "/data")
+    bundle.bind(closed / "link", "/link", "bind", "ro")
+    assert bundle.output("cat /data/file /link/file").split() == ["found", "found"]
+
+
+@pytest.mark.parametrize("identity", ["root-userns"], indirect=True)
+def test_what_is_mounted_on_such_a_bind_does_not_reach_the_host(bundle: Bundle) -> None:
+    """A bind of a shared mount is a slave: what the container mounts there stays inside."""
+    bundle.add_capabilities("CAP_SYS_ADMIN")
+    shared = bundle.directory("shared")
+    bundle.bind(shared, "/shared", "rbind")
+    inner = shlex.join(bundle.command()[:-4])
+    bundle.process["args"] = [
+        "sh",
+        "-c",
+        "mkdir /shared/x && mount -t tmpfs t /shared/x && echo mounted",
+    ]
+    bundle.write_config()
+    script = f"""
+        mount --bind {shared} {shared} && mount --make-shared {shared} &&
+        {inner} run --bundle {bundle.path} {bundle.id} && grep -c {shared}/x /proc/self/mountinfo
+    """
+    done = subprocess.run(
+        ["unshare", "-m", "--propagation", "private", "sh", "-c", script],
+        env=bundle.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["mounted", "0"], done
 
 
 def test_a_relative_source_is_relative_to_the_bundle(bundle: Bundle) -> None:
@@ -84,13 +126,13 @@ def test_a_flag_is_on_the_mount(bundle: Bundle, option: str) -> None:
 
 @pytest.mark.parametrize("option", ["noatime", "nodiratime", "rnoatime"])
 def test_an_access_time_flag_is_on_the_mount_or_refused(bundle: Bundle, option: str) -> None:
-    """Flags for access times are set; in a user namespace the kernel locks them, and that is said."""
+    """Flags for access times are set; for an ordinary user the kernel locks them, and that is said."""
     known_of_crun(
         "ignores them in a user namespace, and gets rnoatime wrong",
         when=bundle.identity.user_namespace or option == "rnoatime",
     )
     bundle.bind(bundle.directory("data"), "/data", "rbind", option)
-    if bundle.identity.user_namespace:
+    if bundle.identity.is_ordinary_user:
         finished = bundle.run("true")
         assert finished.code == 1
         assert "access times cannot be changed" in finished.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from .. import capabilities
+from . import lifecycle
 from .bundle import Bundle
 from .runtime_under_test import ours_only
 from .test_errors import assert_one_sentence
@@ -80,6 +82,35 @@ def test_a_relative_path_is_below_the_callers_cgroup(confined: Bundle) -> None:
         (outer,) = (entry.rpartition(":")[2] for entry in own if entry.startswith(f"{number}:"))
         base = os.path.dirname(outer) if number == "0" else outer
         assert line.rpartition(":")[2] == f"{base.rstrip('/')}/{confined.id}/x"
+
+
+@ROOT
+def test_a_cgroup_mount_shows_the_containers_own(confined: Bundle) -> None:
+    """Without a cgroup namespace, too, /sys/fs/cgroup begins at the container's cgroup."""
+    confined.linux["resources"] = {"pids": {"limit": 123}}
+    confined.mount("/sys/fs/cgroup", "cgroup", "cgroup", ["ro"])
+    assert (
+        confined.output("cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/*/pids.max 2>/dev/null; true")
+        == "123"
+    )
+
+
+@ROOT
+def test_one_that_somebody_else_has_frozen_is_deleted(confined: Bundle) -> None:
+    """Delete --force ends a container whose process was put into a frozen cgroup of v1."""
+    capabilities.need(os.path.isdir("/sys/fs/cgroup/freezer"), "the freezer of cgroup v1")
+    lifecycle.create(confined)
+    lifecycle.ok(confined, "start", confined.id)
+    pid = json.loads(lifecycle.ok(confined, "state", confined.id).out)["pid"]
+    elsewhere = CGROUPS / "freezer" / f"{confined.id}-elsewhere"
+    elsewhere.mkdir()
+    try:
+        (elsewhere / "cgroup.procs").write_text(str(pid))
+        (elsewhere / "freezer.state").write_text("FROZEN")
+        lifecycle.ok(confined, "delete", "--force", confined.id)
+    finally:
+        (elsewhere / "freezer.state").write_text("THAWED")
+        elsewhere.rmdir()
 
 
 @ROOT
@@ -267,7 +298,8 @@ def test_unified_needs_a_controller_of_v2(confined: Bundle) -> None:
     if V2:
         assert values(confined, "pids", "pids.max", "cgroup.max.depth") == ["10", "3"]
     else:
-        assert_one_sentence(confined.run("true"), "linux.resources.unified.memory.max")
+        sentence = "invalid configuration: the requested cgroup controller `memory`"
+        assert_one_sentence(confined.run("true"), "linux.resources.unified.memory.max", sentence)
 
 
 @ROOT

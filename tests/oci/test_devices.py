@@ -88,7 +88,21 @@ def test_in_a_user_namespace_a_device_is_bound_from_the_host(bundle: Bundle) -> 
     assert bundle.output("stat -c %t:%T /dev/zero") == "1:5"
 
 
-@pytest.mark.parametrize("identity", ["root-userns", "user"], indirect=True)
+@pytest.mark.parametrize("identity", ["root-userns"], indirect=True)
+def test_root_makes_devices_for_a_user_namespace(bundle: Bundle) -> None:
+    """Devices that the host has nowhere, with owners as the container sees them, and they work."""
+    bundle.linux["devices"] = [
+        {"path": "/dev/own/nothing", "type": "c", "major": 1, "minor": 3, "uid": 10, "gid": 11},
+        {"path": "/dev/zero", "type": "c", "major": 1, "minor": 7, "fileMode": 0o600},
+    ]
+    found = bundle.output(
+        "echo x > /dev/own/nothing; stat -c '%t:%T %a %u:%g' /dev/own/nothing /dev/zero"
+    )
+    assert found.splitlines() == ["1:3 666 10:11", "1:7 600 0:0"]
+    assert os.listdir(bundle.rootfs / "dev") == []
+
+
+@pytest.mark.parametrize("identity", ["user"], indirect=True)
 def test_in_a_user_namespace_another_device_of_that_name_is_refused(bundle: Bundle) -> None:
     """A device that the host has under another number is not what was asked for."""
     known_of_crun("binds whatever has the name")

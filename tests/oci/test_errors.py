@@ -31,9 +31,9 @@ def call(bundle: Bundle, *args: str, cwd: str = "/") -> Finished:
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
-def assert_one_sentence(finished: Finished, *parts: str) -> None:
+def assert_one_sentence(finished: Finished, *parts: str, code: int = 1) -> None:
     """Check that an error is one line (a hint may follow) and says *parts*."""
-    assert finished.code == 1
+    assert finished.code == code
     assert finished.out == ""
     lines = finished.err.splitlines()
     assert lines[0].startswith("nsisolate: ")

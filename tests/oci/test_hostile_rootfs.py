@@ -77,6 +77,7 @@ def test_proc_and_sysfs_are_not_mounted_through_a_symlink(
     finished = bundle.run("true")
     if is_ours():
         assert finished.code == 1
+        assert f"{kind} must be mounted on ordinary directory: {destination} is" in finished.err
         assert "symlink" in finished.err
     assert os.listdir(outside) == ["file"]
 
@@ -104,6 +105,19 @@ def test_a_cwd_that_leads_outside_is_resolved_inside(bundle: Bundle, outside: Pa
     bundle.process["cwd"] = "/link"
     bundle.run("cat file")
     assert os.listdir(outside) == ["file"]
+
+
+def test_a_cwd_by_a_descriptor_of_the_hosts_is_refused(bundle: Bundle, outside: Path) -> None:
+    """CVE-2024-21626: a cwd that is reached by a descriptor, and lies outside, stops the container."""
+    fd = os.open(outside, os.O_RDONLY)
+    try:
+        bundle.process["cwd"] = f"/proc/self/fd/{fd}"
+        finished = bundle.start("cat file; pwd", pass_fds=(fd,)).finish()
+    finally:
+        os.close(fd)
+    assert finished.code != 0
+    assert finished.out == ""
+    assert "outside" in finished.err or not is_ours()
 
 
 def test_no_descriptor_leaks_into_the_container(bundle: Bundle) -> None:

@@ -208,6 +208,12 @@ def test_a_terminal_needs_somebody(bundle: Bundle) -> None:
     bundle.write_config()
     assert_one_sentence(verb(bundle, "create", bundle.id), "cannot allocate tty")
     assert_one_sentence(verb(bundle, "run", "--detach", bundle.id), "cannot allocate tty")
+    bundle.process["args"] = ["sh", 0]
+    bundle.write_config()
+    assert_one_sentence(verb(bundle, "run", "--detach", bundle.id), "cannot allocate tty")
+    assert_one_sentence(verb(bundle, "run", bundle.id), "process.args[1]")
+    bundle.process["args"] = ["sh"]
+    bundle.write_config()
     finished = verb(bundle, "create", "--console-socket", "/nonexistent/x", bundle.id)
     assert_one_sentence(finished, "/nonexistent/x")
     assert not bundle.state_directory.exists()
@@ -225,13 +231,13 @@ def test_no_descriptor_of_the_creator_stays_open(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("identity", ["root"], indirect=True)
-@pytest.mark.parametrize("option", ["--no-pivot", "--no-new-keyring"])
-def test_other_ways_to_build(bundle: Bundle, option: str) -> None:
-    """``--no-pivot`` and ``--no-new-keyring`` give a container that works."""
-    bundle.process["args"] = ["sh", "-c", "ls / | head -n 1; sleep 100"]
-    output = launch(bundle, "run", "--detach", option)
-    wait_for(lambda: output.read_text() == "bin\n")
-    assert ok(bundle, "exec", bundle.id, "ls", "/").lines[0] == "bin"
+@pytest.mark.parametrize(("options", "count"), [((), "1"), (("--no-new-keyring",), "0")])
+def test_the_session_keyring(bundle: Bundle, options: tuple[str, ...], count: str) -> None:
+    """The container has one of its own, unless ``--no-new-keyring`` says otherwise."""
+    script = f"grep -c ' _ses.{bundle.id}: ' /proc/keys; sleep 100"
+    bundle.process["args"] = ["sh", "-c", script]
+    output = launch(bundle, "run", "--detach", *options)
+    wait_for(lambda: output.read_text() == f"{count}\n")
 
 
 def test_sockets_of_systemd_are_handed_on(bundle: Bundle) -> None:

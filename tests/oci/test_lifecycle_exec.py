@@ -44,6 +44,15 @@ def test_it_is_in_every_namespace(bundle: Bundle) -> None:
     ).replace(" ", "\n")
 
 
+@pytest.mark.parametrize("identity", ["root", "root-userns"], indirect=True)
+def test_its_cwd_may_be_closed_to_its_user(bundle: Bundle) -> None:
+    """A directory that the container's root may enter is a cwd for each user."""
+    bundle.directory("rootfs/private", mode=0o700)
+    start(bundle)
+    assert inside(bundle, "pwd", "--cwd", "/private", "--user", "1000:1000") == "/private"
+    assert inside(bundle, "pwd", "--cwd", "/private", "--user", "0") == "/private"
+
+
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
 def test_the_exit_code_is_the_process_own(bundle: Bundle, script: str, code: int) -> None:
     """In the foreground the exit code is passed on."""
@@ -56,9 +65,9 @@ def test_a_program_that_is_not_there(bundle: Bundle) -> None:
     start(bundle)
     finished = execute(bundle, bundle.id, "nosuch")
     assert 'exec: "nosuch": executable file not found in $PATH' in finished.err
-    assert finished.code == 127
-    assert execute(bundle, bundle.id, "/tmp").code == 126
-    assert_one_sentence(execute(bundle, bundle.id), "process args cannot be empty")
+    assert finished.code == 255
+    assert execute(bundle, bundle.id, "/tmp").code == 255
+    assert_one_sentence(execute(bundle, bundle.id), "process args cannot be empty", code=255)
 
 
 def test_options_change_the_process(bundle: Bundle) -> None:
@@ -76,7 +85,7 @@ def test_another_user(bundle: Bundle) -> None:
     assert inside(bundle, "id -u; id -g", "--user", "5:6").split() == ["5", "6"]
     assert inside(bundle, "id -u; id -g", "-u", "5").split() == ["5", "0"]
     assert "7" in inside(bundle, "id -G", "-g", "7").split()
-    assert_one_sentence(execute(bundle, "--user", "x", bundle.id, "true"), "'x'")
+    assert_one_sentence(execute(bundle, "--user", "x", bundle.id, "true"), "'x'", code=255)
 
 
 def test_home_is_the_users(bundle: Bundle) -> None:
@@ -114,8 +123,9 @@ def test_a_process_from_a_file(bundle: Bundle) -> None:
     path = write_process(bundle, args=["sh", "-c", 'pwd; echo "$KEPT."'], cwd="/bin")
     assert ok(bundle, "exec", "--process", path, bundle.id).lines == ["/bin", "."]
     path = write_process(bundle, args=[], cwd="/bin")
-    assert_one_sentence(execute(bundle, "--process", path, bundle.id), "process.args")
-    assert_one_sentence(execute(bundle, "--process", "/nonexistent", bundle.id), "/nonexistent")
+    assert_one_sentence(execute(bundle, "--process", path, bundle.id), "process.args", code=255)
+    finished = execute(bundle, "--process", "/nonexistent", bundle.id)
+    assert_one_sentence(finished, "/nonexistent", code=255)
 
 
 def test_a_detached_process(bundle: Bundle) -> None:
@@ -208,4 +218,4 @@ def test_preserved_descriptors(bundle: Bundle) -> None:
     more = ("--preserve-fds", "50", bundle.id, "sh", "-c", "ls /proc/self/fd | wc -l")
     assert execute(bundle, *more).out.strip() == "4"
     finished = execute(bundle, "--preserve-fds", "x", bundle.id, "true")
-    assert_one_sentence(finished, "--preserve-fds", "'x'")
+    assert_one_sentence(finished, "--preserve-fds", "'x'", code=255)

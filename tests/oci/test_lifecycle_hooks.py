@@ -82,7 +82,7 @@ def test_hooks_get_the_state(bundle: Bundle, form: str) -> None:
         start(bundle)
         pid = state(bundle)["pid"]
         ok(bundle, "delete", "--force", bundle.id)
-    statuses = ["creating"] * 3 + ["created", "running", "stopped"]
+    statuses = ["created", "creating", "creating", "created", "running", "stopped"]
     for kind, status in zip(KINDS, statuses, strict=True):
         found = json.loads((notes / f"{kind}1.json").read_text())
         assert found["status"] == status, kind
@@ -116,6 +116,33 @@ def test_a_hook_has_its_args_and_env_only(bundle: Bundle) -> None:
     assert (bundle.path / "seen").read_text().splitlines() == ["name arg", "A=b", "C="]
 
 
+def test_a_create_container_hook_runs_in_the_rootfs(bundle: Bundle) -> None:
+    """Its cwd is the rootfs with all its mounts, before pivot_root, so that it can add a mount to them."""
+    notes = bundle.directory("notes", mode=0o777)
+    (notes / "added").write_text("from the hook\n")
+    script = (
+        f"pwd > {notes}/seen; touch ./tmp/target; ls dev/null >> {notes}/seen;"
+        f" mount --bind {notes}/added ./tmp/target"
+    )
+    bundle.config["hooks"] = {"createContainer": [shell(script)]}
+    assert bundle.output("cat /tmp/target") == "from the hook"
+    assert (notes / "seen").read_text().split() == [str(bundle.rootfs), "dev/null"]
+
+
+def test_hooks_in_the_container_have_an_ordinary_umask(bundle: Bundle) -> None:
+    """What they make is not for everybody to write."""
+    notes = bundle.directory("notes", mode=0o777)
+    bundle.bind(notes, "/notes")
+    bundle.config["hooks"] = {
+        "createContainer": [shell(f"umask > {notes}/create")],
+        "startContainer": [shell("umask > /notes/start")],
+    }
+    bundle.process["user"]["umask"] = 0o027
+    assert bundle.output("umask") == "0027"
+    assert (notes / "create").read_text() == "0022\n"
+    assert (notes / "start").read_text() == "0027\n"
+
+
 @pytest.mark.parametrize("kind", BEFORE_START)
 def test_a_failure_of_the_creation_ends_it(bundle: Bundle, kind: str) -> None:
     """A hook of the creation that fails ends it: an error, no container, and no further hook."""
@@ -126,7 +153,8 @@ def test_a_failure_of_the_creation_ends_it(bundle: Bundle, kind: str) -> None:
     }
     bundle.write_config()
     finished = verb(bundle, "create", bundle.id)
-    assert_one_sentence(finished, f"error running {kind} hook #0", "exit status 3", "nonsense")
+    sentence = f"error running {kind} hook #0: error running hook /bin/sh: exit status 3"
+    assert_one_sentence(finished, sentence, "nonsense")
     assert not bundle.state_directory.exists()
     assert not marker.exists()
     finished = bundle.run("echo ran")
@@ -147,11 +175,26 @@ def test_a_failure_of_start_container_stops_the_container(bundle: Bundle) -> Non
 
 def test_a_failure_of_poststart_stops_the_container(bundle: Bundle) -> None:
     """If a poststart hook fails, start is an error and the container is stopped (runtime.md, step 9)."""
+    bundle.config["ociVersion"] = "1.2.0"
     bundle.config["hooks"] = {"poststart": [shell("exit 5")]}
     create(bundle)
     assert_one_sentence(verb(bundle, "start", bundle.id), "poststart hook #0", "exit status 5")
     wait_for_status(bundle, "stopped")
     ok(bundle, "delete", bundle.id)
+
+
+def test_in_older_configs_a_failure_of_poststart_is_warned_of(bundle: Bundle) -> None:
+    """Before 1.2 of the spec the other hooks and the container went on."""
+    marker = bundle.path / "marker"
+    bundle.config["ociVersion"] = "1.1.0"
+    bundle.config["hooks"] = {"poststart": [shell("exit 5"), shell(f"touch {marker}")]}
+    create(bundle)
+    finished = verb(bundle, "start", bundle.id)
+    assert finished.code == 0
+    assert "warning" in finished.err
+    assert "poststart hook #0" in finished.err
+    assert marker.exists()
+    assert state(bundle)["status"] == "running"
 
 
 def test_a_failure_of_poststop_is_a_warning(bundle: Bundle) -> None:
@@ -177,6 +220,13 @@ def test_a_hook_that_takes_too_long_is_killed(bundle: Bundle, kind: str) -> None
     else:
         finished = verb(bundle, "create", bundle.id)
     assert_one_sentence(finished, "timeout of 1 s")
+
+
+def test_a_hook_that_is_killed(bundle: Bundle) -> None:
+    """The signal that ended it is named."""
+    bundle.config["hooks"] = {"prestart": [shell("kill -SYS $$")]}
+    bundle.write_config()
+    assert_one_sentence(verb(bundle, "create", bundle.id), "killed by signal 31: bad system call")
 
 
 @pytest.mark.parametrize("kind", ["prestart", "createContainer"])

@@ -19,6 +19,18 @@ from .test_errors import assert_one_sentence
 pytestmark = ours_only("its own state and sentences")
 
 
+def test_a_process_is_required_to_start_only(bundle: Bundle) -> None:
+    """config.md: process is required when start is called; without one a container can be created."""
+    del bundle.config["process"]
+    bundle.write_config()
+    ok(bundle, "create", bundle.id)
+    assert state(bundle)["status"] == "created"
+    assert_one_sentence(verb(bundle, "start", bundle.id), "process", "start")
+    assert state(bundle)["status"] == "created"
+    ok(bundle, "delete", "--force", bundle.id)
+    assert_one_sentence(verb(bundle, "run", bundle.id), "process", "run")
+
+
 def test_a_container_goes_from_created_to_gone(bundle: Bundle) -> None:
     """create, start, kill, delete: the status follows, and the program runs only after start."""
     output = create(bundle)
@@ -65,7 +77,7 @@ def test_what_a_stopped_container_refuses(bundle: Bundle) -> None:
     assert state(bundle)["pid"] == 0
     assert_one_sentence(verb(bundle, "start", bundle.id), "stopped")
     assert_one_sentence(verb(bundle, "kill", bundle.id), "not running")
-    assert_one_sentence(verb(bundle, "exec", bundle.id, "true"), "stopped")
+    assert_one_sentence(verb(bundle, "exec", bundle.id, "true"), "stopped", code=255)
     ok(bundle, "kill", "--all", bundle.id, "9")
     ok(bundle, "delete", bundle.id)
 
@@ -74,7 +86,8 @@ def test_what_a_stopped_container_refuses(bundle: Bundle) -> None:
 def test_a_container_that_is_not_there(bundle: Bundle, args: tuple[str, ...]) -> None:
     """No operation works on a container that does not exist, or without an id."""
     finished = verb(bundle, args[0], bundle.id, *args[1:])
-    assert_one_sentence(finished, "does not exist", bundle.id)
+    code = 255 if args[0] == "exec" else 1
+    assert_one_sentence(finished, "does not exist", bundle.id, code=code)
     assert_one_sentence(verb(bundle, args[0]), "ID")
 
 

@@ -179,3 +179,29 @@ def test_a_namespace_path_that_does_not_exist_is_an_error(bundle: Bundle) -> Non
     finished = bundle.run("true")
     assert finished.code != 0
     assert "/nonexistent/ns" in finished.err
+
+
+@pytest.mark.parametrize("identity", ["root"], indirect=True)
+def test_without_a_mount_namespace_the_hosts_is_used(bundle: Bundle) -> None:
+    """The container is in the caller's mount namespace; its mounts end with it."""
+    known_of_crun("leaves the mounts behind")
+    bundle.drop_namespace("mount")
+    own = os.readlink("/proc/self/ns/mnt")
+    running = bundle.start("readlink /proc/self/ns/mnt; ls /; read x")
+    assert running.line() == own
+    mounted = Path("/proc/self/mountinfo").read_text()
+    assert f" {bundle.rootfs}/proc " in mounted
+    finished = running.finish("\n")
+    assert finished.code == 0
+    assert set(finished.out.split()) >= {"bin", "dev", "proc"}
+    assert str(bundle.rootfs) not in Path("/proc/self/mountinfo").read_text()
+
+
+@pytest.mark.parametrize("identity", ["user"], indirect=True)
+def test_without_a_mount_namespace_it_takes_root(bundle: Bundle) -> None:
+    """An ordinary user is told what to add."""
+    known_of_crun("has its own sentence")
+    bundle.drop_namespace("mount")
+    finished = bundle.run("true")
+    assert finished.code == 1
+    assert 'add {"type": "mount"} to linux.namespaces' in finished.err

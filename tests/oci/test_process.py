@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from .bundle import Bundle
@@ -72,6 +74,28 @@ def test_a_cwd_that_is_a_file_is_an_error(bundle: Bundle) -> None:
     finished = bundle.run("true")
     assert finished.code != 0
     assert "busybox" in finished.err
+
+
+@MANY_IDS
+def test_a_cwd_may_be_closed_to_the_user(bundle: Bundle) -> None:
+    """A directory that only the container's root may enter is a cwd for another user all the same."""
+    bundle.directory("rootfs/private", mode=0o700)
+    bundle.process["cwd"] = "/private"
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    assert bundle.output("pwd; ls . || echo closed").split() == ["/private", "closed"]
+
+
+@pytest.mark.parametrize("identity", ["root-userns"], indirect=True)
+def test_a_cwd_may_be_closed_to_the_runtime(bundle: Bundle) -> None:
+    """A directory on a volume of the user's own is a cwd where the container's root may not enter it."""
+    volume = bundle.directory("volume")
+    # Its owner is not in the map, so that the capabilities of the container's root do not count there.
+    os.chown(volume, 0, bundle.identity.mapped_gid + 1000)
+    volume.chmod(0o070)
+    bundle.bind(volume, "/volume")
+    bundle.process["cwd"] = "/volume"
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    assert bundle.output("pwd") == "/volume"
 
 
 @MANY_IDS

@@ -1,26 +1,23 @@
-"""``linux.seccomp``: filters, their arguments and flags, and the listener."""
+"""``linux.seccomp``: filters, their arguments and flags."""
 
 from __future__ import annotations
 
-import array
-import fcntl
 import importlib.util
-import json
 import os
-import socket
-import struct
 from typing import Any
 
 import pytest
 
 from .. import capabilities
-from .bundle import TIMEOUT, Bundle
+from .bundle import Bundle
+from .lifecycle import create, verb
 from .runtime_under_test import is_ours, ours_only
 from .test_errors import assert_one_sentence
 
 
 @pytest.fixture(autouse=True)
-def _needs_libseccomp() -> None:
+def needs_libseccomp() -> None:
+    """Need what our own runtime compiles the filter with."""
     if is_ours():
         there = any(importlib.util.find_spec(name) for name in ("seccomp", "pyseccomp"))
         capabilities.need(there, "pyseccomp (pip install 'pytest-nsisolate[seccomp]')")
@@ -177,57 +174,44 @@ def test_a_wrong_profile_is_refused(bundle: Bundle, change: dict[str, Any], fiel
     assert_one_sentence(bundle.run("true"), f"linux.seccomp.{field}")
 
 
-def test_the_listener_gets_the_descriptor(bundle: Bundle) -> None:
-    """With SCMP_ACT_NOTIFY the listener is sent the descriptor and the container process state."""
+@pytest.mark.parametrize("form", ["run", "start"])
+def test_a_start_container_hook_is_filtered(bundle: Bundle, form: str) -> None:
+    """It runs under the container's filter, where a hook of the creation does not."""
     if not is_ours():
-        pytest.skip("ours only: crun's state is its own")
-    capabilities.need(hasattr(socket, "recv_fds"), "recv_fds")
-    path = bundle.path / "listener"
-    profile(bundle, {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY"})
-    bundle.linux["seccomp"] |= {"listenerPath": str(path), "listenerMetadata": "for you"}
-    bundle.config["annotations"] = {"org.example": "yes"}
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(path))
-        path.chmod(0o777)
-        server.listen()
-        server.settimeout(TIMEOUT)
-        running = bundle.start("mkdir /tmp/x; echo $?")
-        connection, _address = server.accept()
-        with connection:
-            raw, fds, _flags, _from = socket.recv_fds(connection, 65536, 1)
-            rest = connection.recv(1)
-        assert rest == b"", "exactly one message a connection"
-        state = json.loads(raw)
-        assert state["fds"] == ["seccompFd"]
-        assert state["metadata"] == "for you"
-        assert state["pid"] == state["state"]["pid"] == running.container_pid()
-        assert state["state"]["id"] == bundle.id
-        assert state["state"]["bundle"] == str(bundle.path)
-        assert state["state"]["annotations"] == {"org.example": "yes"}
-        _answer(fds[0], 28)
-        os.close(fds[0])
-    assert "No space left" in running.finish().err
+        pytest.skip("ours only: the sentences")
+    allowed = {"path": "/bin/sh", "args": ["sh", "-c", f"mkdir {bundle.rootfs}/tmp/made"]}
+    refused = {"path": "/bin/sh", "args": ["sh", "-c", "mkdir /tmp/refused"], "env": ["PATH=/bin"]}
+    bundle.config["hooks"] = {"createContainer": [allowed], "startContainer": [refused]}
+    profile(bundle, {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL_PROCESS"})
+    if form == "start":
+        create(bundle, "echo ran; sleep 100")
+        finished = verb(bundle, "start", bundle.id)
+    else:
+        finished = bundle.run("echo ran")
+    assert_one_sentence(finished, "error running startContainer hook #0", "bad system call")
+    assert os.listdir(bundle.rootfs / "tmp") == ["made"]
 
 
-def _answer(fd: int, number: int) -> None:
-    """Let the call that waits fail: seccomp_unotify(2)."""
-    request = array.array("B", bytes(80))
-    fcntl.ioctl(fd, 0xC0502100, request)  # SECCOMP_IOCTL_NOTIF_RECV
-    (call_id,) = struct.unpack_from("=Q", request)
-    response = array.array("B", struct.pack("=QqiI", call_id, 0, -number, 0))
-    fcntl.ioctl(fd, 0xC0182101, response)  # SECCOMP_IOCTL_NOTIF_SEND
-
-
-@ours_only("the sentences")
-def test_a_listener_that_is_not_there(bundle: Bundle) -> None:
-    """config-linux.md: if sending fails, the runtime MUST generate an error."""
-    profile(bundle, {"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"})
-    bundle.linux["seccomp"]["listenerPath"] = str(bundle.path / "missing")
-    assert_one_sentence(bundle.run("true"), "linux.seccomp.listenerPath", "ENOENT")
-
-
-def test_without_notify_the_listener_is_ignored(bundle: Bundle) -> None:
-    """config-linux.md: if SCMP_ACT_NOTIFY is not used, listenerPath is ignored."""
-    profile(bundle, refuse("mkdir"))
-    bundle.linux["seccomp"]["listenerPath"] = str(bundle.path / "missing")
-    assert bundle.output("echo ran") == "ran"
+def test_hooks_need_no_more_than_the_program(bundle: Bundle) -> None:
+    """A profile that allows little is enough for a container with a hook, and its limits still hold."""
+    names = [
+        *ORDINARY,
+        "memfd_create",
+        "chdir",
+        "pread64",
+        "kill",
+        "pidfd_open",
+        "sendmsg",
+        "recvmsg",
+        "getcwd",
+    ]
+    bundle.linux["seccomp"] = {
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": names, "action": "SCMP_ACT_ALLOW"}],
+    }
+    bundle.process["rlimits"] = [{"type": "RLIMIT_FSIZE", "soft": 0, "hard": 0}]
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", "echo hooked >&2; exit 3"]}
+    bundle.config["hooks"] = {"startContainer": [hook | {"args": ["sh", "-c", "exit 0"]}]}
+    assert bundle.output("ulimit -f") == "0"
+    bundle.config["hooks"] = {"startContainer": [hook]}
+    assert "exit status 3, and said: hooked" in bundle.run("true").err or not is_ours()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -31,6 +32,15 @@ def test_the_default_config_runs(bundle: Bundle) -> None:
     bundle.config = config
     finished = bundle.run("id -u; hostname; cat /proc/keys; echo x > /new || echo refused")
     assert finished.lines == ["0", "nsisolate", "refused"]
+
+
+@pytest.mark.parametrize("identity", ["root", "user"], indirect=True)
+def test_the_default_config_fits_the_cgroups(bundle: Bundle) -> None:
+    """There is a cgroup namespace where cgroup v2 is all there is; elsewhere callers want to see the path."""
+    spec(bundle)
+    config = json.loads((bundle.path / "config.json").read_text())
+    found = {"type": "cgroup"} in config["linux"]["namespaces"]
+    assert found == os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 
 
 @ours_only("its own file")

@@ -13,6 +13,8 @@ from pytest_nsisolate.runtime.plan import (
     Capabilities,
     ConsoleSize,
     Device,
+    Hook,
+    Hooks,
     IdMapping,
     Mount,
     Namespace,
@@ -24,9 +26,10 @@ from pytest_nsisolate.runtime.plan import (
     User,
 )
 from pytest_nsisolate.runtime.spec import PROPAGATIONS
+from pytest_nsisolate.runtime.spec_hooks import KINDS
 from pytest_nsisolate.runtime.spec_process import RLIMITS
 
-from .plans_execution import LINUX, PROCESS, linux_fields, process_fields
+from .plans_execution import LINUX, PROCESS, linux_fields, net_devices, process_fields
 from .plans_resources import RESOURCES, resources
 from .plans_seccomp import SECCOMP, seccomp
 
@@ -37,7 +40,8 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 WORD = TEXT.filter(bool)
 PATH = TEXT.map(lambda text: "/" + text.lstrip("/"))
 NAMES = st.text("abcdefghij-0123456789", min_size=1, max_size=20)
-UINT32 = st.integers(0, 2**32 - 1)
+# The id above is "no change" for the kernel.
+ID = st.integers(0, 2**32 - 2)
 UINT64 = st.integers(0, 2**64 - 1)
 
 
@@ -77,10 +81,10 @@ def _processes(draw: st.DrawFn) -> Process:
         user=draw(
             st.builds(
                 User,
-                uid=UINT32,
-                gid=UINT32,
+                uid=ID,
+                gid=ID,
                 umask=st.none() | st.integers(0, 0o777),
-                additional_gids=_tuples(UINT32),
+                additional_gids=_tuples(ID),
             )
         ),
         terminal=terminal,
@@ -117,19 +121,40 @@ def _devices() -> st.SearchStrategy[Device]:
         Device,
         type=st.sampled_from("cbup"),
         path=PATH,
-        major=UINT32,
-        minor=UINT32,
+        major=st.integers(0, 2**12 - 1),
+        minor=st.integers(0, 2**20 - 1),
         file_mode=st.integers(0, 0o7777),
-        uid=UINT32,
-        gid=UINT32,
+        uid=ID,
+        gid=ID,
     )
 
 
-def _id_mappings() -> st.SearchStrategy[tuple[IdMapping, ...]]:
-    mapping = st.builds(
-        IdMapping, container_id=UINT32, host_id=UINT32, size=st.integers(1, 2**32 - 1)
+@st.composite
+def _id_mappings(draw: st.DrawFn) -> tuple[IdMapping, ...]:
+    sizes = draw(st.lists(st.integers(1, 2**20), min_size=1, max_size=3))
+    # Each side has its ranges one after the other, with gaps, in an order of its own.
+    firsts = []
+    for _side in ("container_id", "host_id"):
+        ends, first = {}, 0
+        for i in draw(st.permutations(range(len(sizes)))):
+            ends[i] = first + draw(st.integers(0, 2**20))
+            first = ends[i] + sizes[i]
+        firsts.append(ends)
+    return tuple(
+        IdMapping(container_id=firsts[0][i], host_id=firsts[1][i], size=size)
+        for i, size in enumerate(sizes)
     )
-    return st.lists(mapping, min_size=1, max_size=3).map(tuple)
+
+
+def _hooks() -> st.SearchStrategy[Hooks]:
+    hook = st.builds(
+        Hook,
+        path=PATH,
+        args=_tuples(TEXT),
+        env=_tuples(st.builds("{}={}".format, NAMES, TEXT)),
+        timeout=st.none() | st.integers(1, 2**63 - 1),
+    )
+    return st.builds(Hooks, **{field: _tuples(hook, 2) for field in KINDS.values()})
 
 
 @st.composite
@@ -181,7 +206,10 @@ def plans(draw: st.DrawFn) -> Plan:
         resources=draw(resources()),
         seccomp=draw(seccomp()),
         **draw(linux_fields()),
+        net_devices=draw(net_devices()) if plan.has("network") else (),
+        hooks=draw(_hooks()),
         annotations=tuple(sorted(draw(st.dictionaries(NAMES, TEXT, max_size=2)).items())),
+        oci_version=draw(st.sampled_from(("1.1.0", "1.2.0-rc.1", "1.3.0"))),
     )
 
 

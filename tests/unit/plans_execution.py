@@ -105,7 +105,20 @@ def process_fields() -> st.SearchStrategy[dict[str, Any]]:
     """Return the fields of a process that are about its execution."""
     schedulers = st.builds(
         Scheduler, policy=st.sampled_from(("SCHED_OTHER", "SCHED_BATCH")), nice=st.integers(-20, 19)
-    ) | st.builds(Scheduler, policy=st.just("SCHED_RR"), priority=st.integers(1, 99))
+    )
+    schedulers |= st.builds(
+        Scheduler,
+        policy=st.sampled_from(("SCHED_FIFO", "SCHED_RR")),
+        priority=st.integers(1, 99),
+        flags=st.just(("SCHED_FLAG_RESET_ON_FORK",)),
+    )
+    schedulers |= st.builds(
+        Scheduler,
+        policy=st.just("SCHED_DEADLINE"),
+        runtime=st.integers(1024, 2000),
+        deadline=st.integers(2000, 3000),
+        period=st.just(0) | st.integers(3000, 2**63 - 1),
+    )
     affinities = st.builds(CpuAffinity, initial=LISTS, final=LISTS)
     return st.fixed_dictionaries(
         {
@@ -127,14 +140,30 @@ def linux_fields() -> st.SearchStrategy[dict[str, Any]]:
             | st.builds(Personality, domain=st.sampled_from(("LINUX", "LINUX32"))),
             "memory_policy": st.none()
             | st.just(MemoryPolicy(mode="MPOL_LOCAL"))
-            | st.just(MemoryPolicy(mode="MPOL_INTERLEAVE", nodes="0-3")),
+            | st.just(MemoryPolicy(mode="MPOL_INTERLEAVE", nodes="0-3"))
+            | st.just(MemoryPolicy(mode="MPOL_BIND", nodes="1", flags=("MPOL_F_STATIC_NODES",))),
             "intel_rdt": st.none()
             | st.builds(
                 IntelRdt,
                 clos_id=st.sampled_from(("", "id")),
                 l3_cache_schema=st.sampled_from(("", "L3:0=f")),
+                mem_bw_schema=st.sampled_from(("", "MB:0=20")),
+                schemata=st.sampled_from(((), ("L2:0=f", "MB:0=10"))),
+                enable_monitoring=st.booleans(),
                 enable_cmt=st.booleans(),
                 enable_mbm=st.booleans(),
             ),
         }
+    )
+
+
+def net_devices() -> st.SearchStrategy[tuple[NetDevice, ...]]:
+    """Return network devices, each with another name in the container."""
+    names = st.lists(st.sampled_from(("eth0", "eth1", "wg0")), unique=True, max_size=3).map(sorted)
+    inner = st.sampled_from(("", "in"))
+    return st.tuples(names, inner).map(
+        lambda pair: tuple(
+            NetDevice(host_name=name, name=pair[1] and f"{pair[1]}{i}")
+            for i, name in enumerate(pair[0])
+        )
     )

@@ -67,7 +67,11 @@ WRONG_SECCOMP: list[tuple[str, object]] = [
     ("linux.seccomp.syscalls[0].args[0].index", 6),
     ("linux.seccomp.syscalls[0].args[0].value", None),
     ("linux.seccomp.syscalls[0].args[0].op", ""),
-    ("linux.seccomp.syscalls[1].names[0]", "sendmsg"),
+    ("linux.seccomp.syscalls[1].names[0]", "write"),
+    (
+        "linux.seccomp.syscalls",
+        [{"names": ["sendmsg", "sendmmsg"], "action": "SCMP_ACT_NOTIFY"}],
+    ),
 ]
 
 UINT64 = st.integers(0, 2**64 - 1)

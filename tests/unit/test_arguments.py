@@ -19,11 +19,21 @@ def test_options_and_positional_arguments_in_any_order() -> None:
     assert read(["id", "--bundle=dir"], options=OPTIONS, most=1) == expected
 
 
-def test_a_flag_takes_no_value() -> None:
-    """A flag is there or not."""
-    assert read(["--rootless"], flags=FLAGS, most=0) == ({"--rootless": "1"}, [])
-    with pytest.raises(UsageError, match="--rootless"):
-        read(["--rootless=yes"], flags=FLAGS, most=0)
+def test_a_flag_is_there_or_not() -> None:
+    """A flag may say so with a word, as Go's programs have it."""
+    for words in (["--rootless"], ["--rootless=true"], ["--rootless=false", "--rootless=1"]):
+        assert read(words, flags=FLAGS, most=0) == ({"--rootless": "1"}, []), words
+    assert read(["--rootless", "--rootless=FALSE"], flags=FLAGS, most=0) == ({}, [])
+    for word in ("--rootless=yes", "--rootless="):
+        with pytest.raises(UsageError, match="--rootless"):
+            read([word], flags=FLAGS, most=0)
+
+
+def test_short_flags_may_stand_together() -> None:
+    """``-dt`` is ``-d -t``; with a letter that is no flag the word is one unknown option."""
+    assert read(["-dt", "id"], flags=("-d", "-t"), most=1) == ({"-d": "1", "-t": "1"}, ["id"])
+    with pytest.raises(UsageError, match="'-dx'"):
+        read(["-dx"], flags=("-d", "-t"), options=("-x",), most=1)
 
 
 def test_an_option_needs_a_value() -> None:

@@ -65,6 +65,13 @@ def test_hierarchies_of_a_hybrid_host() -> None:
     )
 
 
+def test_a_hierarchy_that_is_covered_is_not_used() -> None:
+    """Where v2 is bound over all of /sys/fs/cgroup, the mounts below are out of reach."""
+    bound = "50 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+    found = parse(HYBRID + bound, OWN, lambda path: path == "/sys/fs/cgroup")
+    assert [(h.version, h.mount_point) for h in found] == [(2, "/sys/fs/cgroup")]
+
+
 @pytest.mark.parametrize(
     ("version", "path", "expected"),
     [
@@ -107,11 +114,11 @@ def test_the_files_of_v1() -> None:
         ("memory.limit_in_bytes", "1000"),
         ("memory.memsw.limit_in_bytes", "3000"),
         ("memory.soft_limit_in_bytes", "500"),
+        ("cpu.idle", "0"),
         ("cpu.shares", "1024"),
         ("cpu.cfs_period_us", "20"),
         ("cpu.cfs_quota_us", "10"),
         ("cpu.cfs_burst_us", "5"),
-        ("cpu.idle", "0"),
         ("cpuset.cpus", "0-1"),
         ("cpuset.mems", "0"),
         ("pids.max", "max"),
@@ -130,10 +137,10 @@ def test_the_files_of_v2() -> None:
         ("memory.max", "1000"),
         ("memory.swap.max", "2000"),
         ("memory.low", "500"),
+        ("cpu.idle", "0"),
         ("cpu.weight", "100"),
         ("cpu.max", "10 20"),
         ("cpu.max.burst", "5"),
-        ("cpu.idle", "0"),
         ("cpuset.cpus", "0-1"),
         ("cpuset.mems", "0"),
         ("pids.max", "max"),
@@ -144,6 +151,15 @@ def test_the_files_of_v2() -> None:
         ("hugetlb.2MB.rsvd.max", "4"),
         ("rdma.max", "mlx hca_handle=1 hca_object=2"),
     ]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_shares_are_written_while_it_is_not_idle(version: int) -> None:
+    """An idle cgroup has no shares: idle is the first to end, and the last to begin."""
+    for idle, place in ((0, 0), (1, -1)):
+        files = planned(Resources(cpu=Cpu(shares=5, period=7, idle=idle)), version)
+        assert files[place] == ("cpu.idle", str(idle))
+        assert len(files) == 3
 
 
 def test_on_a_hybrid_host_each_controller_is_where_it_is() -> None:
@@ -181,15 +197,19 @@ FUSE = DeviceRule(allow=True, type="c", major=10, minor=229, access="rw")
 
 
 def test_device_rules_of_v1() -> None:
-    """The default devices are allowed after the denial of all, and before what follows it."""
-    found = devices.lines([DENY_ALL, FUSE, DeviceRule(allow=True, major=8, access="r")])
-    assert found[0] == ("devices.deny", "a *:* rwm")
-    assert ("devices.allow", "c 1:3 rwm") in found
-    assert found[-3:] == [
+    """The default devices are allowed after what the config says, but for what it takes back."""
+    no_null = DeviceRule(allow=False, type="c", major=1, minor=3, access="w")
+    rules = [DENY_ALL, FUSE, DeviceRule(allow=True, major=8, access="r"), no_null]
+    found = devices.lines(rules)
+    own = [
         ("devices.allow", "c 10:229 rw"),
         ("devices.allow", "c 8:* r"),
         ("devices.allow", "b 8:* r"),
+        ("devices.deny", "c 1:3 w"),
     ]
+    assert found[:6] == [("devices.deny", "a *:* rwm"), ("devices.allow", "c 1:3 rwm"), *own]
+    assert ("devices.allow", "c 1:5 rwm") in found[6:]
+    assert ("devices.allow", "c 1:3 rwm") not in found[6:]
 
 
 def run_program(code: bytes, kind: str, major: int, minor: int, access: str) -> bool:
@@ -333,8 +353,11 @@ def test_v2_files_are_written(unified: Cgroup, tmp_path: Path) -> None:
 
 def test_a_limit_below_the_use_is_refused_if_asked(unified: Cgroup) -> None:
     """checkBeforeUpdate: on v2 the kernel would kill instead."""
-    with pytest.raises(UnsupportedError, match=r"memory\.limit: 4000 is below the 50000 bytes"):
-        unified.update(Resources(memory=Memory(limit=4000, check_before_update=True)))
+    memory = Memory(limit=4000, check_before_update=True)
+    with pytest.raises(UnsupportedError, match=r"rejecting memory limit 4000: 50000 bytes"):
+        unified.update(Resources(memory=memory))
+    with pytest.raises(UnsupportedError, match=r"rejecting memory\+swap limit 5000: 50000 bytes"):
+        unified.update(Resources(memory=memory.replace(swap=5000)))
 
 
 def test_a_file_that_the_kernel_lacks_is_named(unified: Cgroup) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 
 from pytest_nsisolate.runtime.errors import NsisolateError
 from pytest_nsisolate.runtime.execution.records import IntelRdt
+from pytest_nsisolate.runtime.preparation import Preparation
 from pytest_nsisolate.runtime.resctrl import prepare
 
 
@@ -45,3 +48,22 @@ def test_a_class_that_is_there_must_agree(tmp_path: Path) -> None:
         prepare(IntelRdt(clos_id="named", l3_cache_schema="L3:0=1"), "box", str(tmp_path))
     with pytest.raises(NsisolateError, match="closID"):
         prepare(IntelRdt(clos_id="missing"), "box", str(tmp_path))
+
+
+def test_other_schemata_for_a_class_in_use(tmp_path: Path) -> None:
+    """``update`` writes to the container's own class, which a state file has kept."""
+    preparation = Preparation()
+    preparation.class_of_service = prepare(IntelRdt(), "box", str(tmp_path))
+    kept = Preparation.of_groups(json.loads(json.dumps(preparation.groups()))).class_of_service
+    assert kept is not None
+    kept.change(IntelRdt(mem_bw_schema="MB:0=20"))
+    assert (tmp_path / "box/schemata").read_text() == "MB:0=20\n"
+    assert kept.made == (f"{tmp_path}/box",)
+
+
+def test_processes_that_run_are_moved_in(tmp_path: Path) -> None:
+    """All threads of a process are; one that has just ended is none."""
+    made = prepare(IntelRdt(), "box", str(tmp_path))
+    (tmp_path / "box/tasks").touch()
+    made.take([2**22 - 1, os.getpid()])
+    assert (tmp_path / "box/tasks").read_text() in os.listdir("/proc/self/task")

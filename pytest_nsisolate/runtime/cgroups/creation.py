@@ -6,6 +6,7 @@ import errno
 import os
 
 from ..errors import SetupError
+from ..namespaces import host_id
 from .group import HINT, NO_RIGHTS, Cgroup, read, write
 from .locate import UNIFIED, Hierarchy
 
@@ -37,7 +38,7 @@ def make(
                 continue
             path = hierarchy.directory(plan.cgroups_path, container_id)
             try:
-                _make_one(hierarchy, path, made)
+                make_one(hierarchy, path, made)
             except OSError as error:
                 if error.errno not in NO_RIGHTS:
                     raise SetupError(_STEP, f"make {path}", error.errno or 0) from error
@@ -45,7 +46,7 @@ def make(
                 continue
             names = hierarchy.controllers if hierarchy.version == 1 else (UNIFIED,)
             directories += [(name, path) for name in names]
-            _delegate(plan, hierarchy, path)
+            delegate(plan, hierarchy, path)
         return Cgroup(directories=tuple(directories), made=tuple(made)), refused
     except BaseException:
         for path in made:
@@ -69,12 +70,12 @@ def _starves_real_time(plan: Plan, hierarchy: Hierarchy) -> bool:
     return real_time and not asks_for_limits
 
 
-def _make_one(hierarchy: Hierarchy, path: str, made: list[str]) -> None:
+def make_one(hierarchy: Hierarchy, path: str, made: list[str]) -> None:
     """Make *path* with its parents, prepared for the children; prepend what was made to *made*."""
     here = hierarchy.mount_point
     for name in path[len(here) :].strip("/").split("/"):
         if hierarchy.version == 2:
-            _enable_controllers(here)
+            enable_controllers(here)
         here = f"{here}/{name}"
         try:
             os.mkdir(here, 0o755)
@@ -104,15 +105,15 @@ def _check_fit(path: str, made: list[str]) -> None:
     made.insert(0, path)
 
 
-def _enable_controllers(directory: str) -> None:
-    """Give the children of *directory* every controller that they can have.
+def enable_controllers(directory: str, names: Sequence[str] = ()) -> None:
+    """Give the children of *directory* every controller that they can have, or those of *names*.
 
     What cannot be enabled (another one's rights, processes in the way) is found out when a limit needs it.
     """
     there = read(f"{directory}/cgroup.controllers").split()
     enabled = read(f"{directory}/cgroup.subtree_control").split()
     for name in there:
-        if name not in enabled:
+        if name not in enabled and (name in names or not names):
             try:
                 write(f"{directory}/cgroup.subtree_control", f"+{name}", "")
             except SetupError:
@@ -128,7 +129,7 @@ def _inherit_cpuset(directory: str) -> None:
                 write(f"{directory}/{name}", value, "")
 
 
-def _delegate(plan: Plan, hierarchy: Hierarchy, path: str) -> None:
+def delegate(plan: Plan, hierarchy: Hierarchy, path: str) -> None:
     """Give a v2 cgroup to the container's user, where it may manage it.
 
     That is with a cgroup namespace of its own and a writable /sys/fs/cgroup (config-linux.md, "Cgroup
@@ -143,11 +144,7 @@ def _delegate(plan: Plan, hierarchy: Hierarchy, path: str) -> None:
         for mount in plan.mounts
     ):
         return
-    uid = plan.process.user.uid
-    for mapping in plan.uid_mappings:
-        if mapping.container_id <= uid < mapping.container_id + mapping.size:
-            uid += mapping.host_id - mapping.container_id
-            break
+    uid = host_id(plan.uid_mappings, plan.process.user.uid)
     if uid == os.geteuid():
         return
     for name in (".", *(read(_DELEGATED).split() or _DELEGATED_AT_LEAST)):

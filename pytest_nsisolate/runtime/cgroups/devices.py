@@ -36,18 +36,34 @@ DEFAULT_RULES = (
 
 
 def complete(rules: Sequence[DeviceRule]) -> tuple[DeviceRule, ...]:
-    """Return *rules* with the default devices allowed right after the last rule that denies all.
+    """Return *rules* with the default devices allowed, if all were denied.
 
-    There, so that a rule for one of them further down still has the last word.
+    At the end, so that the kernel lists the rules of the config in their order; those that a later rule takes
+    back in whole or in part come before it, right after the one that denies all.
     """
     for i in range(len(rules) - 1, -1, -1):
-        if _is_everything(rules[i]):
-            defaults = () if rules[i].allow else DEFAULT_RULES
-            return (*rules[: i + 1], *defaults, *rules[i + 1 :])
+        if is_everything(rules[i]):
+            if rules[i].allow:
+                return tuple(rules)
+            before, after = rules[: i + 1], rules[i + 1 :]
+            early = [d for d in DEFAULT_RULES if any(_takes_back(rule, d) for rule in after)]
+            late = [d for d in DEFAULT_RULES if d not in early]
+            return (*before, *early, *after, *late)
     return tuple(rules)
 
 
-def _is_everything(rule: DeviceRule) -> bool:
+def _takes_back(rule: DeviceRule, default: DeviceRule) -> bool:
+    return (
+        not rule.allow
+        and rule.type in ("a", default.type)
+        and (rule.major is None or default.major in (None, rule.major))
+        and (rule.minor is None or default.minor in (None, rule.minor))
+        and bool({*rule.access} & {*default.access})
+    )
+
+
+def is_everything(rule: DeviceRule) -> bool:
+    """Tell whether a rule is about all devices and all access."""
     return rule == DeviceRule(allow=rule.allow, access=rule.access) and set(rule.access) == set(
         "rwm"
     )
@@ -61,7 +77,7 @@ def lines(rules: Sequence[DeviceRule]) -> list[tuple[str, str]]:
         major = "*" if rule.major is None else rule.major
         minor = "*" if rule.minor is None else rule.minor
         # The kernel takes "a" for all devices and all access, whatever stands behind it.
-        kinds = "cb" if rule.type == "a" and not _is_everything(rule) else rule.type
+        kinds = "cb" if rule.type == "a" and not is_everything(rule) else rule.type
         for kind in kinds:
             found.append((file, f"{kind} {major}:{minor} {rule.access}"))
     return found

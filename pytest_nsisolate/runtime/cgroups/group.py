@@ -31,23 +31,25 @@ class Cgroup(Record):
     """A cgroup that exists; what is in here is all that a state file has to keep.
 
     *directories* are by controller (``""`` is the v2 hierarchy's); *made* are those, leaves first, that
-    are to be removed with it.
+    are to be removed with it. *unit* is the scope of systemd whose cgroup it is, or empty.
     """
 
     directories: tuple[tuple[str, str], ...]
     made: tuple[str, ...] = ()
+    unit: str = ""
 
     def to_state(self) -> dict[str, object]:
         """Return what a state file keeps of the cgroup, as JSON."""
-        return {"directories": dict(self.directories), "made": list(self.made)}
+        found: dict[str, object] = {"directories": dict(self.directories), "made": list(self.made)}
+        return found | {"unit": self.unit} if self.unit else found
 
     @staticmethod
     def of_state(kept: object) -> Cgroup:
         """Return the cgroup that :meth:`to_state` told of. Raises SpecError for anything else."""
         reader = Reader(kept, "cgroup")
-        directories = reader.string_map("directories")
+        directories = reader.string_map("directories", nameless=True)
         made = reader.array("made", absolute)
-        return Cgroup(directories=directories, made=made)
+        return Cgroup(directories=directories, made=made, unit=reader.string("unit"))
 
     @property
     def paths(self) -> list[str]:
@@ -67,7 +69,14 @@ class Cgroup(Record):
     def join(self) -> None:
         """Move the calling process in."""
         for path in self.paths:
-            write(f"{path}/cgroup.procs", "0", "")
+            try:
+                write(f"{path}/cgroup.procs", "0", "")
+            except SetupError as error:
+                if not self.unit or error.errno not in NO_RIGHTS:
+                    raise
+                from .systemd.unit import attach
+
+                attach(self.unit, path)
 
     def update(self, resources: Resources, *, but_pids: bool = False) -> None:
         """Apply *resources*; what they do not mention stays as it is.
@@ -77,17 +86,15 @@ class Cgroup(Record):
         names = [controller for controller, _path in self.directories if controller]
         wanted = resources.replace(pids_limit=None) if but_pids else resources
         if resources.memory is not None and resources.memory.check_before_update:
-            self._check_memory(resources.memory.limit or 0)
+            self._check_memory(resources.memory.limit or 0, resources.memory.swap or 0)
         pending = limits.writes(wanted, names, self.v2_controllers)
-        for i, entry in enumerate(pending):
-            try:
-                self._write(entry)
-            except SetupError as error:
-                # Two limits that bound each other: the second may have to go first.
-                if error.errno != errno.EINVAL or not _bound_each_other(pending[i : i + 2]):
-                    raise
-                self._write(pending[i + 1])
-                self._write(entry)
+        self._write_all(pending)
+        if self.unit:
+            from .systemd.unit import limit
+
+            limit(self.unit, wanted, on_v1=self.directory("devices") is not None)
+            # Again: what it writes to the files itself is only about right.
+            self._write_all(pending)
         if resources.devices:
             self._limit_devices(resources.devices)
 
@@ -104,15 +111,33 @@ class Cgroup(Record):
             call = "container init was OOM-killed (memory limit too low?)"
             raise SetupError(_STEP, f"linux.resources.memory.limit: {call}") from error
 
-    def _check_memory(self, limit: int) -> None:
+    def _check_memory(self, limit: int, swap: int) -> None:
+        """Refuse limits that are below what is in use: on v2 the kernel would kill, on v1 it refuses."""
         unified = self.directory(UNIFIED)
-        if limit > 0 and unified and "memory" in self.v2_controllers:
-            used = int(read(f"{unified}/memory.current") or 0)
-            if used > limit:
+        if not unified or "memory" not in self.v2_controllers:
+            return
+        used = int(read(f"{unified}/memory.current") or 0)
+        swapped = int(read(f"{unified}/memory.swap.current") or 0)
+        for name, words, asked, there in (
+            ("swap", "memory+swap", swap, used + swapped),
+            ("limit", "memory", limit, used),
+        ):
+            if 0 < asked < there:
                 raise UnsupportedError(
-                    f"linux.resources.memory.limit: {limit} is below the {used} bytes in use "
-                    "(checkBeforeUpdate)"
+                    f"linux.resources.memory.{name}: rejecting {words} limit {asked}: "
+                    f"{there} bytes are in use (checkBeforeUpdate)"
                 )
+
+    def _write_all(self, pending: list[Write]) -> None:
+        for i, entry in enumerate(pending):
+            try:
+                self._write(entry)
+            except SetupError as error:
+                # Two limits that bound each other: the second may have to go first.
+                if error.errno != errno.EINVAL or not _bound_each_other(pending[i : i + 2]):
+                    raise
+                self._write(pending[i + 1])
+                self._write(entry)
 
     def _write(self, entry: Write) -> None:
         directory = self.directory(UNIFIED if entry.version == 2 else entry.controller)
@@ -179,18 +204,26 @@ def write(path: str, value: str, prefix: str) -> None:
         raise SetupError(_STEP, f"{prefix}write {value!r} to {path}", number, hint) from error
 
 
-def create(plan: Plan, container_id: str, *, always: bool = False) -> Cgroup | None:
+def create(
+    plan: Plan, container_id: str, *, always: bool = False, member: int = 0
+) -> Cgroup | None:
     """Make the plan's cgroup and set its limits, all but that of pids (:meth:`Cgroup.update`).
 
     A plan that asks for none gets one only with *always*. Where the caller may make none, it is None, and
-    an error if limits were asked for: never silently weaker. Raises SetupError and UnsupportedError.
+    an error if limits were asked for: never silently weaker. With *member* it is a scope of systemd, which
+    that process is in. Raises SetupError and UnsupportedError.
     """
     resources = plan.resources
     if resources is None and not plan.cgroups_path and not always:
         return None
-    from .creation import make
+    if member:
+        from .systemd import creation as of_systemd
 
-    cgroup, refused = make(plan, hierarchies(), container_id)
+        cgroup, refused = of_systemd.make(plan, container_id, member)
+    else:
+        from . import creation
+
+        cgroup, refused = creation.make(plan, hierarchies(), container_id)
     try:
         needed = _enforced(plan, cgroup)
         if needed is not None:

@@ -108,8 +108,9 @@ def _unified(resources: Resources, v2_controllers: Collection[str]) -> list[Writ
         controller = name.partition(".")[0]
         field = f"unified.{name}"
         if controller != "cgroup" and controller not in v2_controllers:
+            problem = f"the requested cgroup controller `{controller}` is not available"
             raise UnsupportedError(
-                f"linux.resources.{field}: cgroup v2 has no controller {controller!r} here"
+                f"linux.resources.{field}: invalid configuration: {problem} in cgroup v2 here"
             )
         for line in value.splitlines() or [""]:
             found.append(

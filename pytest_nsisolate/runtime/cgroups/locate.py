@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 
+from ..errors import LifecycleError
+from ..mountinfo import unescaped
 from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 #: A cgroup of v2 has no name in /proc/self/cgroup; this is ours for its hierarchy.
 UNIFIED = ""
@@ -31,24 +33,33 @@ class Hierarchy(Record):
         with controllers (cgroups(7), "no internal processes").
         """
         if cgroups_path.startswith("/"):
-            return _joined(self.mount_point, cgroups_path)
+            return self.joined(cgroups_path)
         base = self.own if self.version == 1 else os.path.dirname(self.own)
-        return _joined(self.mount_point, base, cgroups_path or container_id)
+        return self.joined(base, cgroups_path or container_id)
+
+    def joined(self, *parts: str) -> str:
+        """Return the directory of a path below the mount point."""
+        return "/" + "/".join(
+            word
+            for part in (self.mount_point, *parts)
+            for word in part.split("/")
+            if word not in ("", ".")
+        )
 
 
-def _joined(*parts: str) -> str:
-    return "/" + "/".join(
-        word for part in parts for word in part.split("/") if word not in ("", ".")
-    )
+def hierarchies(pid: str = "self") -> tuple[Hierarchy, ...]:
+    """Return the hierarchies that are mounted here; the unified one, if any, comes last.
 
-
-def hierarchies() -> tuple[Hierarchy, ...]:
-    """Return the hierarchies that are mounted here; the unified one, if any, comes last."""
+    *own* of each is the cgroup of *pid*. Raises LifecycleError if that process has ended.
+    """
     with open("/proc/self/mountinfo", errors="surrogateescape") as file:
         mountinfo = file.read()
-    with open("/proc/self/cgroup", errors="surrogateescape") as file:
-        own = file.read()
-    found = parse(mountinfo, own)
+    try:
+        with open(f"/proc/{pid}/cgroup", errors="surrogateescape") as file:
+            own = file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        raise LifecycleError("the container has just stopped") from None
+    found = parse(mountinfo, own, _is_uncovered)
     return tuple(_with_controllers(h) if h.version == 2 else h for h in found)
 
 
@@ -60,9 +71,19 @@ def _with_controllers(hierarchy: Hierarchy) -> Hierarchy:
         return hierarchy
 
 
-def parse(mountinfo: str, own: str) -> tuple[Hierarchy, ...]:
-    """Make hierarchies of the texts of /proc/self/mountinfo and /proc/self/cgroup."""
-    mounts = list(_cgroup_mounts(mountinfo.splitlines()))
+def _is_uncovered(mount_point: str) -> bool:
+    # Another mount above it may hide a hierarchy, as where somebody binds v2's over all others.
+    return os.path.exists(f"{mount_point}/cgroup.procs")
+
+
+def parse(
+    mountinfo: str, own: str, is_usable: Callable[[str], bool] = lambda _path: True
+) -> tuple[Hierarchy, ...]:
+    """Make hierarchies of the texts of /proc/self/mountinfo and /proc/self/cgroup.
+
+    *is_usable* tells whether what is mounted on a path can be reached there.
+    """
+    mounts = [m for m in _cgroup_mounts(mountinfo.splitlines()) if is_usable(m[2])]
     found: list[Hierarchy] = []
     unified: list[Hierarchy] = []
     for line in own.splitlines():
@@ -87,15 +108,8 @@ def _cgroup_mounts(lines: Iterable[str]) -> Iterable[tuple[str, str, str, list[s
         before, _, after = line.partition(" - ")
         fields, kind = before.split(), after.split()
         if len(kind) > 2 and kind[0] in ("cgroup", "cgroup2"):
-            yield kind[0], _unescaped(fields[3]), _unescaped(fields[4]), kind[2].split(",")
+            yield kind[0], unescaped(fields[3]), unescaped(fields[4]), kind[2].split(",")
 
 
 def _is_below(path: str, root: str) -> bool:
     return root in ("/", path) or path.startswith(root + "/")
-
-
-def _unescaped(field: str) -> str:
-    # proc(5): space, tab, newline and backslash are written as octal escapes.
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        field = field.replace(code, character)
-    return field

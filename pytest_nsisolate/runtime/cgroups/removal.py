@@ -65,10 +65,22 @@ def thaw(cgroup: Cgroup) -> None:
     _set_frozen(cgroup, frozen=False)
 
 
-def thaw_if_frozen(cgroup: Cgroup) -> None:
-    """Let killed processes die: a frozen one of v1 does so only when it is thawed."""
-    if cgroup.directory("freezer") and is_frozen(cgroup):
+def thaw_if_frozen(cgroup: Cgroup, pid: int = 0) -> None:
+    """Let killed processes die: a frozen one of v1 does so only when it is thawed.
+
+    *pid*, the container's first process, is also taken out of a cgroup in which somebody else has frozen it.
+    """
+    directory = cgroup.directory("freezer")
+    if directory is None:
+        return
+    if is_frozen(cgroup):
         thaw(cgroup)
+    if pid and pid not in pids(cgroup):
+        try:
+            write(f"{directory}/cgroup.procs", str(pid), "")
+        except SetupError as error:
+            if error.errno != errno.ESRCH:
+                raise
 
 
 def is_frozen(cgroup: Cgroup) -> bool:
@@ -128,6 +140,16 @@ def remove(cgroup: Cgroup) -> None:
     """
     if any(os.path.isdir(path) for path in cgroup.paths):
         kill(cgroup)
+    try:
+        if cgroup.unit:
+            from .systemd.unit import stop
+
+            stop(cgroup.unit)
+    finally:
+        _remove_directories(cgroup)
+
+
+def _remove_directories(cgroup: Cgroup) -> None:
     leaves = set(cgroup.paths)
     for path in cgroup.paths:
         for below, _names, _files in os.walk(path, topdown=False):

@@ -10,16 +10,18 @@ from .locate import UNIFIED
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 _NO_LIMIT = 2**64 - 1
 
 
-def stats(cgroup: Cgroup) -> dict[str, object]:
+def stats(cgroup: Cgroup) -> dict[str, Any]:
     """Return the statistics, those parts of it for which there is a controller."""
     v2 = cgroup.directory(UNIFIED) or ""
     has = {controller for controller, _path in cgroup.directories}
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     found["cpu"] = _cpu_v1(cgroup) if "cpuacct" in has or "cpu" in has else _cpu_v2(v2)
+    found["cpuset"] = _cpuset(cgroup.directory("cpuset") or v2)
     found["memory"] = _memory_v1(cgroup) if "memory" in has else _memory_v2(v2)
     pids = cgroup.directory("pids") or v2
     found["pids"] = _without_none(
@@ -28,6 +30,9 @@ def stats(cgroup: Cgroup) -> dict[str, object]:
     blkio = cgroup.directory("blkio")
     found["blkio"] = _blkio_v1(blkio) if blkio else _io_v2(v2)
     found["hugetlb"] = _hugetlb(cgroup.directory("hugetlb") or v2)
+    for section, name in (("cpu", "cpu"), ("memory", "memory"), ("blkio", "io")):
+        if pressure := _pressure(f"{v2}/{name}.pressure"):
+            found[section] = found[section] | {"psi": pressure}
     return found
 
 
@@ -38,6 +43,10 @@ def _without_none(values: dict[str, object]) -> dict[str, object]:
 def _number(path: str) -> int | None:
     text = read(path).strip()
     return int(text) if text.isdecimal() else None
+
+
+def _numbers(path: str) -> list[int]:
+    return [int(word) for word in read(path).split()]
 
 
 def _pairs(path: str) -> dict[str, int]:
@@ -58,7 +67,9 @@ def _cpu_v1(cgroup: Cgroup) -> dict[str, object]:
     used, cpu = cgroup.directory("cpuacct") or "", cgroup.directory("cpu") or ""
     usage = {
         "total": _number(f"{used}/cpuacct.usage") or 0,
-        "percpu": [int(word) for word in read(f"{used}/cpuacct.usage_percpu").split()],
+        "percpu": _numbers(f"{used}/cpuacct.usage_percpu"),
+        "percpu_kernel": _numbers(f"{used}/cpuacct.usage_percpu_sys"),
+        "percpu_user": _numbers(f"{used}/cpuacct.usage_percpu_user"),
         "kernel": _number(f"{used}/cpuacct.usage_sys") or 0,
         "user": _number(f"{used}/cpuacct.usage_user") or 0,
     }
@@ -76,6 +87,45 @@ def _cpu_v2(directory: str) -> dict[str, object]:
         "user": stat.get("user_usec", 0) * 1000,
     }
     return {"usage": usage, "throttling": _throttling(stat, "throttled_usec", 1000)}
+
+
+def _cpuset(directory: str) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name in ("cpus", "mems"):
+        files = (f"{directory}/cpuset.{name}", f"{directory}/cpuset.{name}.effective")
+        text = next((t for t in (read(file).strip() for file in files) if t), "")
+        if text:
+            found[name] = _ids(text)
+    for name in (
+        "cpu_exclusive",
+        "mem_hardwall",
+        "mem_exclusive",
+        "memory_migrate",
+        "memory_spread_page",
+        "memory_spread_slab",
+        "memory_pressure",
+        "sched_load_balance",
+        "sched_relax_domain_level",
+    ):
+        text = read(f"{directory}/cpuset.{name}").strip()
+        found[name] = int(text) if text else 0
+    return found
+
+
+def _ids(text: str) -> list[int]:
+    """Return the numbers of a list such as ``0-3,7``."""
+    bounds = [part.split("-") for part in text.split(",")]
+    return [number for pair in bounds for number in range(int(pair[0]), int(pair[-1]) + 1)]
+
+
+def _pressure(path: str) -> dict[str, object]:
+    """Return pressure stall information: lines such as ``some avg10=0.00 ... total=0``."""
+    found: dict[str, object] = {}
+    for line in read(path).splitlines():
+        kind, *words = line.split()
+        pairs = (word.split("=") for word in words)
+        found[kind] = {k: int(v) if k == "total" else float(v) for k, v in pairs}
+    return found
 
 
 def _memory_v1(cgroup: Cgroup) -> dict[str, object]:
@@ -101,37 +151,60 @@ def _memory_v1(cgroup: Cgroup) -> dict[str, object]:
 
 def _memory_v2(directory: str) -> dict[str, object]:
     raw = _pairs(f"{directory}/memory.stat")
-    found: dict[str, object] = {"cache": raw.get("file", 0), "raw": raw}
-    for name, prefix in (("usage", "memory"), ("swap", "memory.swap")):
-        limit = read(f"{directory}/{prefix}.max").strip()
-        found[name] = _without_none(
-            {
-                "limit": _NO_LIMIT if limit == "max" else _number(f"{directory}/{prefix}.max"),
-                "usage": _number(f"{directory}/{prefix}.current"),
-                "max": _number(f"{directory}/{prefix}.peak"),
-                "failcnt": _pairs(f"{directory}/{prefix}.events").get("max"),
-            }
-        )
-    return found
+    usage, swap = _use_v2(directory, "memory"), _use_v2(directory, "memory.swap")
+    # On v1, "swap" is memory and swap together, and that is what readers expect.
+    together = {"usage": usage["usage"] + swap["usage"], "failcnt": swap["failcnt"]}
+    unlimited = _NO_LIMIT in (usage["limit"], swap["limit"])
+    together["limit"] = _NO_LIMIT if unlimited else usage["limit"] + swap["limit"]
+    events = _pairs(f"{directory}/memory.events")
+    return {
+        "cache": raw.get("file", 0),
+        "usage": usage,
+        "swap": together,
+        "raw": raw,
+        "event_count": events,
+    }
+
+
+def _use_v2(directory: str, prefix: str) -> dict[str, int]:
+    limit, peak = read(f"{directory}/{prefix}.max").strip(), _number(f"{directory}/{prefix}.peak")
+    found = {
+        "limit": int(limit) if limit.isdecimal() else _NO_LIMIT,
+        "usage": _number(f"{directory}/{prefix}.current") or 0,
+        "failcnt": _pairs(f"{directory}/{prefix}.events").get("max", 0),
+    }
+    return found if peak is None else found | {"max": peak}
+
+
+#: runc's names, and those of the files, of which CFQ (old) and BFQ have their own.
+_BLKIO = (
+    ("ioServiceBytesRecursive", "io_service_bytes_recursive"),
+    ("ioServicedRecursive", "io_serviced_recursive"),
+    ("ioQueueRecursive", "io_queued_recursive"),
+    ("ioServiceTimeRecursive", "io_service_time_recursive"),
+    ("ioWaitTimeRecursive", "io_wait_time_recursive"),
+    ("ioMergedRecursive", "io_merged_recursive"),
+    ("ioTimeRecursive", "time_recursive"),
+    ("sectorsRecursive", "sectors_recursive"),
+)
 
 
 def _blkio_v1(directory: str) -> dict[str, object]:
-    found = {}
-    for name, file in (
-        ("ioServiceBytesRecursive", "io_service_bytes_recursive"),
-        ("ioServicedRecursive", "io_serviced_recursive"),
-    ):
-        for prefix in ("blkio.bfq", "blkio.throttle"):
+    found: dict[str, object] = {}
+    for name, file in _BLKIO:
+        for prefix in ("blkio.bfq", "blkio", "blkio.throttle"):
             lines = [line.split() for line in read(f"{directory}/{prefix}.{file}").splitlines()]
-            if entries := [_io_entry(w[0], w[1], w[2]) for w in lines if len(w) == 3]:
+            entries = [_io_entry(w[0], w[1:-1], w[-1]) for w in lines if ":" in w[0]]
+            if entries:
                 found[name] = entries
                 break
-    return dict(found)
+    return found
 
 
-def _io_entry(numbers: str, operation: str, value: str) -> dict[str, object]:
+def _io_entry(numbers: str, operation: Sequence[str], value: str) -> dict[str, object]:
     major, minor = numbers.split(":")
-    return {"major": int(major), "minor": int(minor), "op": operation, "value": int(value)}
+    found: dict[str, object] = {"major": int(major), "minor": int(minor), "value": int(value)}
+    return found | {"op": operation[0]} if operation else found
 
 
 def _io_v2(directory: str) -> dict[str, object]:
@@ -144,7 +217,7 @@ def _io_v2(directory: str) -> dict[str, object]:
             for suffix, entries in (("bytes", size), ("ios", count)):
                 if key in (f"r{suffix}", f"w{suffix}"):
                     operation = "Read" if key[0] == "r" else "Write"
-                    entries.append(_io_entry(numbers, operation, value))
+                    entries.append(_io_entry(numbers, [operation], value))
     return {"ioServiceBytesRecursive": size, "ioServicedRecursive": count} if size or count else {}
 
 

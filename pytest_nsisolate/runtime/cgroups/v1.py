@@ -59,18 +59,19 @@ def memory(resources: Resources) -> list[Write]:
 
 
 def cpu(resources: Resources) -> list[Write]:
-    """Return the writes of ``cpu``: idle after shares, which an idle cgroup refuses; burst last."""
+    """Return the writes of ``cpu``: shares while it is not idle, which refuses them; burst last."""
     cpu = resources.cpu
     assert cpu is not None
     found = []
     for name, file, value in (
+        ("idle", "cpu.idle", None if cpu.idle else cpu.idle),
         ("shares", "cpu.shares", cpu.shares or None),
         ("realtimePeriod", "cpu.rt_period_us", cpu.realtime_period or None),
         ("realtimeRuntime", "cpu.rt_runtime_us", cpu.realtime_runtime or None),
         ("period", "cpu.cfs_period_us", cpu.period or None),
         ("quota", "cpu.cfs_quota_us", cpu.quota or None),
         ("burst", "cpu.cfs_burst_us", cpu.burst),
-        ("idle", "cpu.idle", cpu.idle),
+        ("idle", "cpu.idle", cpu.idle or None),
     ):
         if value is not None:
             found.append(_write(f"cpu.{name}", file, value))

@@ -68,7 +68,7 @@ def _swap(limit: int, memory_and_swap: int) -> str:
 
 
 def cpu(resources: Resources) -> list[Write]:
-    """Return the writes of ``cpu``: idle after the weight, which an idle cgroup refuses."""
+    """Return the writes of ``cpu``: the weight while it is not idle, which refuses it."""
     cpu = resources.cpu
     assert cpu is not None
     for name, value in (
@@ -78,6 +78,8 @@ def cpu(resources: Resources) -> list[Write]:
         if value:
             raise _refuse(f"cpu.{name}", "cgroup v2 has no limits for realtime tasks")
     found = []
+    if cpu.idle == 0:
+        found.append(_write("cpu.idle", "cpu.idle", 0))
     if cpu.shares:
         found.append(_write("cpu.shares", "cpu.weight", weight_of_shares(cpu.shares)))
     if cpu.quota or cpu.period:
@@ -86,7 +88,7 @@ def cpu(resources: Resources) -> list[Write]:
         found.append(_write("cpu.quota", "cpu.max", f"{quota} {period}"))
     if cpu.burst is not None:
         found.append(_write("cpu.burst", "cpu.max.burst", cpu.burst))
-    if cpu.idle is not None:
+    if cpu.idle:
         found.append(_write("cpu.idle", "cpu.idle", cpu.idle))
     return found
 

@@ -2,9 +2,10 @@
 
 ::
 
-    records   the profile as frozen data
-    compile   profile -> BPF program, by libseccomp; in the launcher, as the caller
-    load      the program, in the last moment before execve; and the listener's socket
+    records        the profile as frozen data
+    compile        profile -> BPF program, by libseccomp; in the launcher, as the caller
+    unknown_calls  what goes before that program: ENOSYS for calls that are newer than the profile
+    load           puts it in force, in the last moment before execve; and the listener's socket
 
 libseccomp is reached through its own Python binding where that is there (Debian's python3-seccomp, for
 the system's Python), and otherwise through pyseccomp, which has the same interface over ctypes, needs no

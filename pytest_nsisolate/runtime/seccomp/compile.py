@@ -6,6 +6,7 @@ import os
 
 from ..errors import UnsupportedError
 from .records import ACTIONS, OPERATORS, WITH_ERRNO, Seccomp, SyscallArg, SyscallRule
+from .unknown_calls import answer_unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def compile_profile(profile: Seccomp) -> bytes:
     with os.fdopen(os.memfd_create("seccomp"), "w+b") as file:
         found.export_bpf(file)
         file.seek(0)
-        return bytes(file.read())
+        return answer_unknown(profile, lib) + bytes(file.read())
 
 
 def _action(name: str, errno_ret: int | None) -> int:

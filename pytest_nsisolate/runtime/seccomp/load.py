@@ -27,12 +27,13 @@ class Filter:
 
     def __init__(self, profile: Seccomp, state: Mapping[str, object]) -> None:
         self._code = compile_profile(profile)
+        self._notified = profile.notified
         self._flags = 0
         for flag in profile.flags:
             self._flags |= FLAGS[flag]
         self.socket_fd = -1
         self._message = ""
-        if profile.notifies:
+        if profile.notified:
             # One thread needs no synchronising, which the kernel would want to report differently.
             self._flags = self._flags & ~sys.SECCOMP_FILTER_FLAG_TSYNC
             self._flags |= sys.SECCOMP_FILTER_FLAG_NEW_LISTENER
@@ -55,7 +56,11 @@ class Filter:
             self.socket_fd = -1
 
     def load(self) -> None:
-        """Put the filter in force for this process."""
+        """Put the filter in force for this process.
+
+        Between that and the listener's being told, no call may be made that it is to be asked about.
+        """
+        message = sys.DescriptorMessage(self._message.encode())
         try:
             listener_fd = sys.seccomp_set_mode_filter(self._flags, self._code)
         except KernelCallError as error:
@@ -64,23 +69,21 @@ class Filter:
                 hint = "without CAP_SYS_ADMIN a filter needs process.noNewPrivileges"
             raise SetupError(_STEP, error.call, error.errno or 0, hint) from error
         if self.socket_fd >= 0:
-            self._tell(listener_fd)
+            self._tell(message, listener_fd)
 
-    def _tell(self, listener_fd: int) -> None:
-        import _socket
-
-        connection = _socket.socket(fileno=self.socket_fd)
-        rights = listener_fd.to_bytes(4, "little")
+    def _tell(self, message: sys.DescriptorMessage, listener_fd: int) -> None:
+        send = message.sendmmsg if "sendmsg" in self._notified else message.sendmsg
         try:
-            connection.sendmsg(
-                [self._message.encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)]
-            )
-        except OSError as error:
-            call = "send the descriptor to linux.seccomp.listenerPath"
+            send(self.socket_fd, listener_fd)
+        except KernelCallError as error:
+            call = f"send the descriptor to linux.seccomp.listenerPath: {error.call}"
             raise SetupError(_STEP, call, error.errno or 0) from error
-        finally:
-            connection.close()
-            os.close(listener_fd)
+        try:
+            os.close(
+                self.socket_fd
+            )  # the listener may wait for the end; its own descriptor goes with execve
+        except OSError:
+            pass  # as the profile has it
 
 
 def _connect(path: str) -> int:
@@ -91,7 +94,7 @@ def _connect(path: str) -> int:
         connection.connect(path)
     except OSError as error:
         connection.close()
-        call = f"connect to linux.seccomp.listenerPath {path!r}"
+        call = f"failed to connect with seccomp agent at linux.seccomp.listenerPath {path!r}"
         raise SetupError(_STEP, call, error.errno or 0) from error
     fd = connection.detach()
     os.set_inheritable(fd, False)

@@ -35,9 +35,10 @@ class Seccomp(Record):
     syscalls: tuple[SyscallRule, ...] = ()
 
     @property
-    def notifies(self) -> bool:
-        """Tell whether a listener is asked about some calls."""
-        return any(rule.action == "SCMP_ACT_NOTIFY" for rule in self.syscalls)
+    def notified(self) -> frozenset[str]:
+        """Return the names of the calls that a listener is asked about."""
+        rules = [rule for rule in self.syscalls if rule.action == "SCMP_ACT_NOTIFY"]
+        return frozenset(name for rule in rules for name in rule.names)
 
 
 #: The kernel's numbers (linux/seccomp.h).

@@ -1,6 +1,7 @@
-"""Id-mapped mounts: bind mounts whose files seem to belong to other ids (mount_setattr(2)).
+"""Bind mounts that the launcher makes, detached, with its own rights; init only attaches them.
 
-They are made detached, by the launcher with its privileges, and only attached by init.
+Those with mapped ids, whose files seem to belong to others (mount_setattr(2)); and, where root starts a
+container with a user namespace, all: who is root inside may not be able to reach what is bound.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 _STEP = "mounts"
 
 
-def map_mounts(plan: Plan) -> dict[int, int]:
-    """Return fds of the plan's id-mapped mounts, by their places in the plan."""
+def make(plan: Plan) -> dict[int, int]:
+    """Return fds of the mounts that the launcher makes, by their places in the plan."""
+    reaches_more = plan.creates("user") and os.geteuid() == 0
     made: dict[int, int] = {}
     try:
         for i, mount in enumerate(plan.mounts):
@@ -33,11 +35,26 @@ def map_mounts(plan: Plan) -> dict[int, int]:
                 uids = mount.uid_mappings or plan.uid_mappings
                 gids = mount.gid_mappings or plan.gid_mappings
                 made[i] = _map_one(mount, uids, gids)
+            elif options.is_bind and not options.is_remount and reaches_more:
+                try:
+                    made[i] = open_bind(mount.source, options)
+                except KernelCallError:
+                    continue  # init tries again, and says what is wrong
+            else:
+                continue
+            if plan.rootfs_propagation not in ("shared", "rshared"):
+                # As init would have copied it: what is mounted there later does not reach the host.
+                _make_slave(made[i])
     except BaseException:
         for fd in made.values():
             os.close(fd)
         raise
     return made
+
+
+def _make_slave(tree_fd: int) -> None:
+    flags = sys.AT_EMPTY_PATH | sys.AT_RECURSIVE
+    sys.mount_setattr(tree_fd, "", flags, 0, 0, propagation=sys.MS_SLAVE)
 
 
 def _map_one(mount: Mount, uids: tuple[IdMapping, ...], gids: tuple[IdMapping, ...]) -> int:

@@ -1,0 +1,28 @@
+"""``nsisolate pause``: stop all processes of a container."""
+
+from __future__ import annotations
+
+from ..runtime import pausing
+from .arguments import HelpRequested, read, required_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .settings import Settings
+
+_HELP = """\
+usage: nsisolate pause ID
+
+Stops all processes of a container, until `nsisolate resume`.
+"""
+
+
+def main(argv: list[str], settings: Settings) -> int:
+    """Run the verb; return the exit code."""
+    try:
+        _given, positional = read(argv, most=1)
+    except HelpRequested:
+        print(_HELP, end="")
+        return 0
+    with settings.directory(required_id(positional, "pause")) as directory:
+        pausing.pause(directory.load())
+    return 0

@@ -1,0 +1,1 @@
+"""External conformance suites, run against any OCI runtime; run.py is the command."""

@@ -1,0 +1,1 @@
+"""config.json and the output of ``features``, property by property, against the runtime-spec."""
