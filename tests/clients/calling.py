@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ..oci.bundle import Finished, Running
 from ..terminal import Terminal
@@ -28,7 +29,7 @@ def running(command: list[str], env: dict[str, str], **streams: int) -> Iterator
 
     Its streams are pipes, unless *streams* has others.
     """
-    chosen = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | streams
+    chosen: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | streams
     with subprocess.Popen(command, env=env, cwd="/", **chosen) as popen:
         try:
             yield Running(popen)

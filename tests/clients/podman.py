@@ -20,7 +20,7 @@ from .calling import at_terminal, call, running, wait_for
 from .room import Room, runtime_name
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#: The ids of an ordinary user's containers, in a private mount namespace: the machine's files stay as they are.
+#: Gives an ordinary user ids for containers, in a mount namespace: the machine's files stay as they are.
 _AS_ORDINARY_USER = """
 for file in /etc/subuid /etc/subgid; do mount --bind "$0" "$file"; done
 id=$1

@@ -151,7 +151,12 @@ def test_init(podman: Podman) -> None:
 def test_limits_of_resources(podman: Podman) -> None:
     """rlimits, the OOM score and the size of /dev/shm are as asked for."""
     script = "ulimit -n; ulimit -Hn; cat /proc/self/oom_score_adj; grep ' /dev/shm ' /proc/mounts"
-    options = ["--ulimit=nofile=100:200", "--ulimit=nproc=300:400", "--oom-score-adj=600", "--shm-size=128k"]
+    options = [
+        "--ulimit=nofile=100:200",
+        "--ulimit=nproc=300:400",
+        "--oom-score-adj=600",
+        "--shm-size=128k",
+    ]
     soft, hard, score, shm = podman.output(script, *options).splitlines()
     assert (soft, hard, score) == ("100", "200", "600")
     assert "size=128k" in shm

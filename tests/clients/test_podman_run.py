@@ -78,7 +78,7 @@ def test_terminal(podman: Podman, terminal: Terminal) -> None:
     """``run -it`` gives a terminal of the user's size, which follows it, and what is typed arrives."""
     terminal.size(33, 99)
     # A signal ends `read` too, and the first one may come from the terminal's getting its size.
-    wait = "until read line && test -n \"$line\"; do :; done"
+    wait = 'until read line && test -n "$line"; do :; done'
     script = f"trap 'stty size' WINCH; tty; stty size; {wait}; echo got $line; exit 5"
     command = ["run", "--rm", "-it", image.NAME, "sh", "-c", script]
     with podman.at_terminal(terminal, *command) as running:
@@ -119,6 +119,7 @@ def test_signals_are_passed_on(podman: Podman, sent: signal.Signals) -> None:
 
 def _answers(running: Running, sent: signal.Signals) -> bool:
     running.send(sent)
+    assert running.popen.stdout is not None
     ready, _, _ = select.select([running.popen.stdout], [], [], 0.2)
     return bool(ready)
 
