@@ -6,7 +6,7 @@ import _signal
 
 from ..runtime import container, spec
 from ..runtime.errors import LifecycleError, NsisolateError
-from .arguments import HelpRequested, UsageError, first, read, required_id
+from .arguments import UsageError, first, read, required_id
 from .selecting import matching
 
 TYPE_CHECKING = False
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from ..runtime.state import Directory, State
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate kill [--all] [--regex] ID [SIGNAL]
+HELP = """\
+USAGE:
+   nsisolate kill [--all] [--regex] ID [SIGNAL]
 
 Sends a signal, by name or number (default: TERM), to the container's process. KILL also ends the others
 of a container without a pid namespace of its own.
@@ -27,11 +28,7 @@ of a container without a pid namespace of its own.
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        given, positional = read(argv, flags=("--all", "-a", "--regex", "-r"), most=2)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, positional = read(argv, flags=("--all", "-a", "--regex", "-r"), most=2)
     found = [required_id(positional, "kill")]
     number = signal_number(positional[1] if len(positional) > 1 else "TERM")
     if first(given, "--regex", "-r"):
