@@ -129,7 +129,7 @@ def write_oom_score_adj(process: Process) -> None:
     if process.oom_score_adj is not None:
         hint = "lowering it needs CAP_SYS_RESOURCE"
         namespaces.write_file(
-            "/proc/self/oom_score_adj", str(process.oom_score_adj), "oomScoreAdj", hint
+            "/proc/self/oom_score_adj", str(process.oom_score_adj), "process.oomScoreAdj", hint
         )
 
 
@@ -329,7 +329,7 @@ def build_root(
         _create_cwd(plan.process.cwd, root_fd)
     finish_dev(plan, root_fd)
     for name, value in plan.sysctl:
-        namespaces.write_file(sysctl_path(name), value, "sysctl")
+        namespaces.write_file(sysctl_path(name), value, f"linux.sysctl.{name}")
     mask(root_fd, plan.masked_paths)
     make_readonly(root_fd, plan.readonly_paths)
     return slave
