@@ -87,6 +87,7 @@ def read_request(
         config=config,
         directory=directory,
         warn=settings.log.warn,
+        detail=settings.log.details(),
         console_socket=given.get("--console-socket", ""),
         pidfd_socket=given.get("--pidfd-socket", ""),
         pid_file=os.path.abspath(given["--pid-file"]) if "--pid-file" in given else "",

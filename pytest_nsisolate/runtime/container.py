@@ -17,10 +17,10 @@ from __future__ import annotations
 import _signal
 import os
 
-from . import init
+from . import init, namespaces
 from .channel import READY, Channel
 from .errors import LifecycleError, NsisolateError, SpecError
-from .launch_options import LaunchOptions
+from .launch_options import LaunchOptions, silent
 from .launcher import Launched, launch
 from .liveness import open_process, start_time, wait_for_end
 from .preparation import CGROUPFS, Preparation, prepare
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .gate import Gate
+    from .launch_options import Detail
     from .notify import Relay
     from .plan import Plan
 
@@ -55,7 +56,8 @@ class Request(Record):
     """A container to be created: its plan, and what the command line says besides.
 
     *config* is the text that the plan was made from, *directory* None for one that nobody else shall know.
-    *cgroup_manager* is one of preparation.py's. *notify_address*: systemd's, of NOTIFY_SOCKET.
+    *cgroup_manager* is one of preparation.py's. *notify_address*: systemd's, of NOTIFY_SOCKET. *detail* says
+    what is done (launch_options.py).
     """
 
     id: str
@@ -64,6 +66,7 @@ class Request(Record):
     config: bytes
     directory: Directory | None
     warn: Warn
+    detail: Detail = silent
     console_socket: str = ""
     pidfd_socket: str = ""
     pid_file: str = ""
@@ -120,6 +123,8 @@ def _prepare(request: Request) -> Preparation:
     preparation = prepare(
         plan, request.id, state, cgroup_manager=request.cgroup_manager, always_cgroup=known
     )
+    if preparation.cgroup is not None:
+        request.detail(f"cgroups: {', '.join(preparation.cgroup.paths)}")
     if preparation.groups() is not None:
         _save(request, 0, CREATING, preparation)
     return preparation
@@ -139,13 +144,16 @@ def _build(
         session_keyring=request.session_keyring,
         attended=attended,
         gate=gate,
+        detail=request.detail,
     )
+    request.detail(f"nsexec container setup: {namespaces.describe(request.plan)}")
     launched = launch(
         request.plan,
         lambda plan, channel: init.container(plan, channel, options, preparation),
         lambda pid: _call_creation_hooks(request, pid, preparation),
         preparation,
     )
+    request.detail(f"the container process is {launched.pid}")
     if lacking := ungrantable(request.plan):
         request.warn(f"process.capabilities: cannot grant {', '.join(lacking)}")
     return launched
@@ -366,11 +374,20 @@ def signal_init(state: State, number: int) -> bool:
     return True
 
 
-def signal_all(state: State, number: int) -> None:
-    """Send a signal to every process of the container; none may be left."""
-    for pid in processes(state):
-        _signal_one(pid, number)
+def signal_all(state: State, number: int) -> int:
+    """Send a signal to every process of the container; return how many there were.
+
+    None escapes SIGKILL by being forked meanwhile.
+    """
+    signalled: set[int] = set()
+    while found := {*processes(state)} - signalled:
+        for pid in found:
+            _signal_one(pid, number)
+        signalled |= found
+        if number != _signal.SIGKILL:
+            break
     _let_die(state, number)
+    return len(signalled)
 
 
 def _let_die(state: State, number: int) -> None:

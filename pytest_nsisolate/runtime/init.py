@@ -149,6 +149,7 @@ def container(
     if options.session_keyring:
         join_session_keyring(f"_ses.{options.id}")
     set_names(plan)
+    options.detail(f"child process in init(): builds the root from {plan.root.path}")
     own_namespace = plan.creates("mount")
     if plan.has("mount"):
         root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
@@ -172,6 +173,7 @@ def container(
         settings.apply()
     become_in_cwd(process, keep=capabilities_for(syscall_filter, process))
     program = find_executable(process) if process.args else ""
+    options.detail(f"init: user {process.user.uid}:{process.user.gid}, in {process.cwd}: {program}")
     process = with_home(process)
     channel = wait_for_go(channel, options, preparation.kept_fds)
     try:
@@ -241,6 +243,7 @@ def wait_for_go(
     At the gate everything is closed but what execve needs: *kept_fds*, and those that are preserved.
     """
     gate = options.gate
+    options.detail("init: closing the pipe to signal completion")
     if gate is not None:
         _close_all_but(options.preserve_fds, channel.fileno(), gate.fileno(), *kept_fds)
     channel.send(READY)

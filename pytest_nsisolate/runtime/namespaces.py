@@ -39,6 +39,13 @@ def host_id(mappings: Sequence[IdMapping], container_id: int) -> int:
     return container_id
 
 
+def describe(plan: Plan) -> str:
+    """Say which namespaces the plan creates, and which it joins."""
+    created = [namespace.type for namespace in plan.namespaces if not namespace.path]
+    joined = [f"{ns.type} ({ns.path})" for ns in plan.namespaces if ns.path]
+    return f"new namespaces: {', '.join(created)}; joined: {', '.join(joined)}"
+
+
 def open_joined(plan: Plan) -> list[tuple[int, int]]:
     """Open the namespaces that the plan joins, as (fd, CLONE flag), before any of them is entered."""
     opened = []

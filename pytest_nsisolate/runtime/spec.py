@@ -40,6 +40,7 @@ PROPAGATIONS = tuple(
 
 #: The kernel's device numbers have 12 and 20 bits.
 _MAJOR_MAX, _MINOR_MAX = 2**12 - 1, 2**20 - 1
+_FILE_TYPES = {"c": 0o020000, "u": 0o020000, "b": 0o060000, "p": 0o010000}  # of inode(7)
 
 #: What is another platform's, by the object that it is in.
 _OTHER_PLATFORMS = {
@@ -210,10 +211,20 @@ def _device(value: object, path: str) -> Device:
         path=absolute(reader.required_string("path"), reader.field("path")),
         major=reader.integer("major", 0, _MAJOR_MAX, 0),
         minor=reader.integer("minor", 0, _MINOR_MAX, 0),
-        file_mode=reader.integer("fileMode", 0, 0o7777, 0o666),
+        file_mode=_file_mode(reader, kind),
         uid=reader.id("uid"),
         gid=reader.id("gid"),
     )
+
+
+def _file_mode(reader: Reader, kind: str) -> int:
+    # podman gives the whole st_mode of inode(7): the type of file too, which `type` says already.
+    mode = reader.integer("fileMode", 0, 0o177777, 0o666)
+    file_type = mode & ~0o7777
+    if file_type not in {0, _FILE_TYPES[kind]}:
+        problem = f"{mode:#o} is the mode of another type of file than {kind!r}"
+        raise SpecError(reader.field("fileMode"), problem)
+    return mode & 0o7777
 
 
 def _limits(linux: Reader) -> tuple[str, Resources | None]:

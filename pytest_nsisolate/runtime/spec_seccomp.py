@@ -37,14 +37,14 @@ def read_seccomp(reader: Reader) -> Seccomp:
     )
     if profile.notified and not profile.listener_path:
         raise reader.wrong("listenerPath", "is required with SCMP_ACT_NOTIFY")
-    if profile.notified and len(profile.listener_path.encode()) > _SOCKET_PATH_MAX:
+    if profile.notified >= _TELLING:
+        calls = " and ".join(sorted(_TELLING))
+        raise reader.wrong("syscalls", f"SCMP_ACT_NOTIFY cannot be used for both {calls}")
+    if len(profile.listener_path.encode()) > _SOCKET_PATH_MAX:
         shown = show(profile.listener_path)
         raise reader.wrong(
             "listenerPath", f"{shown} is longer than the {_SOCKET_PATH_MAX} bytes of unix(7)"
         )
-    if profile.notified >= _TELLING:
-        calls = " and ".join(sorted(_TELLING))
-        raise reader.wrong("syscalls", f"SCMP_ACT_NOTIFY cannot be used for both {calls}")
     if profile.listener_metadata and not profile.listener_path:
         raise reader.wrong("listenerMetadata", "needs listenerPath")
     return profile

@@ -2,62 +2,34 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import select
 import signal
-import struct
 import termios
-import time
 from collections.abc import Iterator
 
 import pytest
 
+from .. import terminal as terminal_of_a_user
 from .bundle import TIMEOUT, Bundle, Running
 from .runtime_under_test import known_of_crun
 
 
-class Terminal:
-    """The runtime's own terminal: what a user would sit at."""
-
-    def __init__(self) -> None:
-        self.master, self.slave = pty.openpty()
-        self.seen = b""
-
-    def size(self, rows: int, columns: int) -> None:
-        """Change the window size."""
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def type(self, text: str) -> None:
-        """Type text."""
-        os.write(self.master, text.encode())
-
-    def wait_for(self, text: str) -> str:
-        """Read until *text* has come; return everything since the last call, up to it."""
-        deadline = time.monotonic() + TIMEOUT
-        while text.encode() not in self.seen:
-            ready, _, _ = select.select([self.master], [], [], deadline - time.monotonic())
-            assert ready, f"{text!r} did not come, only {self.seen!r}"
-            self.seen += os.read(self.master, 65536)
-        before, found, self.seen = self.seen.partition(text.encode())
-        return (before + found).decode()
+class Terminal(terminal_of_a_user.Terminal):
+    """The runtime's own terminal."""
 
     def start(self, bundle: Bundle, script: str) -> Running:
         """Start the container with this as its user's terminal."""
         bundle.process["terminal"] = True
-        return bundle.start(
-            script, stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True
-        )
+        return bundle.start(script, **self.streams, start_new_session=True)
 
 
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
     """Yield a terminal for the runtime."""
-    made = Terminal()
+    made = Terminal(TIMEOUT)
     yield made
-    os.close(made.master)
-    os.close(made.slave)
+    made.close()
 
 
 def test_the_streams_are_a_terminal(bundle: Bundle, terminal: Terminal) -> None:

@@ -10,7 +10,7 @@ from .table import Field, config_fields, features_fields, version
 from .wrong_values import Wrong, wrong_values
 
 TABLES = {"config-schema.json": config_fields(), "features-schema.json": features_fields()}
-#: The schema's highest mode is 512, which is 0o1000 and leaves out what 0o7000 stands for.
+#: The schema's highest mode is 512, which is 0o1000 and leaves out 0o7000 and the type of file.
 WIDER_THAN_THE_SCHEMA = ("linux.devices[].fileMode",)
 
 

@@ -1,0 +1,52 @@
+"""Calling a client's program, and what is common to both."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..oci.bundle import Finished, Running
+from ..terminal import Terminal
+
+#: Seconds, for one call of a client: it calls the runtime several times, and the machine may be busy.
+TIMEOUT = 20
+
+
+def call(command: list[str], env: dict[str, str], stdin: bytes) -> Finished:
+    """Call a program with *stdin* as its input, to its end and that of its output."""
+    done = subprocess.run(
+        command, env=env, cwd="/", input=stdin, capture_output=True, timeout=TIMEOUT, check=False
+    )
+    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@contextmanager
+def running(command: list[str], env: dict[str, str], **streams: int) -> Iterator[Running]:
+    """Start a program and go on at once; if it is still running in the end, it is killed.
+
+    Its streams are pipes, unless *streams* has others.
+    """
+    chosen: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | streams
+    with subprocess.Popen(command, env=env, cwd="/", **chosen) as popen:
+        try:
+            yield Running(popen)
+        finally:
+            popen.kill()
+
+
+@contextmanager
+def at_terminal(terminal: Terminal, command: list[str], env: dict[str, str]) -> Iterator[Running]:
+    """Start a program as a shell would at a terminal, which is its controlling one."""
+    with running(["setsid", "--ctty", *command], env, **terminal.streams) as started:
+        yield started
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until something is so that nothing tells us of."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline, "it has not come to that"
+        time.sleep(0.02)

@@ -1,0 +1,49 @@
+"""A terminal for what is tested: what its user would sit at."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import termios
+import time
+
+
+class Terminal:
+    """A pseudo-terminal, of which the tests hold one end and what they start the other."""
+
+    def __init__(self, patience: float) -> None:
+        """Open it; what does not come within *patience* seconds is a failure."""
+        self.master, self.slave = pty.openpty()
+        self.seen = b""
+        self._patience = patience
+
+    @property
+    def streams(self) -> dict[str, int]:
+        """The arguments of Popen that make it the standard streams."""
+        return dict.fromkeys(("stdin", "stdout", "stderr"), self.slave)
+
+    def size(self, rows: int, columns: int) -> None:
+        """Change the window size."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, text: str) -> None:
+        """Type text."""
+        os.write(self.master, text.encode())
+
+    def wait_for(self, text: str) -> str:
+        """Read until *text* has come; return everything since the last call, up to it."""
+        deadline = time.monotonic() + self._patience
+        while text.encode() not in self.seen:
+            ready, _, _ = select.select([self.master], [], [], deadline - time.monotonic())
+            assert ready, f"{text!r} did not come, only {self.seen!r}"
+            self.seen += os.read(self.master, 65536)
+        before, found, self.seen = self.seen.partition(text.encode())
+        return (before + found).decode()
+
+    def close(self) -> None:
+        """Close both ends."""
+        os.close(self.master)
+        os.close(self.slave)
