@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..runtime import container, spec
+from ..runtime import container, signalling, spec
 from ..runtime.errors import LifecycleError, NsisolateError
 from ..runtime.state import CREATED, STOPPED
 from .arguments import UsageError, first, read
@@ -49,7 +49,7 @@ def _delete_by_force(directory: Directory, settings: Settings) -> None:
     except LifecycleError:
         pass
     else:
-        container.end(state)
+        signalling.end(state)
     if not directory.exists():
         return
     try:
@@ -78,7 +78,7 @@ def _delete(directory: Directory, settings: Settings, *, force: bool) -> None:
             raise LifecycleError(
                 f"cannot delete container {state.id!r} that is not stopped: {status}"
             )
-        container.end(state)
+        signalling.end(state)
     container.delete(directory, plan, state, settings.log.warn)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _signal
 
-from ..runtime import container, spec
+from ..runtime import signalling, spec
 from ..runtime.errors import LifecycleError, NsisolateError
 from .arguments import UsageError, first, read, required_id
 from .selecting import matching
@@ -41,12 +41,12 @@ def main(argv: list[str], settings: Settings) -> int:
 def _kill(directory: Directory, number: int, *, everyone: bool) -> None:
     state = directory.load()
     if everyone:
-        container.signal_all(state, number)
+        signalling.signal_all(state, number)
         return
-    signalled = container.signal_init(state, number)
+    signalled = signalling.signal_init(state, number)
     if number == _signal.SIGKILL and _shares_pids(directory, state):
         # Nobody else ends them: it is with a pid namespace that the first process takes all others along.
-        signalled = bool(container.signal_all(state, number)) or signalled
+        signalled = bool(signalling.signal_all(state, number)) or signalled
     if not signalled:
         raise LifecycleError(f"container not running: {state.id!r} is {state.status()}")
 

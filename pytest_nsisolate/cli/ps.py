@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 
-from ..runtime.container import processes
 from ..runtime.errors import LifecycleError
+from ..runtime.signalling import processes
 from ..runtime.spec_json import encode
 from .arguments import UsageError, first, read, required_id
 

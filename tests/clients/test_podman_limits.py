@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from .. import capabilities
 from . import image
 from .calling import wait_for
@@ -19,7 +17,7 @@ pytestmark = as_root
 
 
 class Limit:
-    """Where the kernel keeps a limit: in cgroup v1 a controller's file, in v2 another of all in one directory."""
+    """Where the kernel keeps a limit: a file of a v1 controller, or another in the one directory of v2."""
 
     def __init__(self, controller: str, v1: str, v2: str) -> None:
         self.controller, self.v1, self.v2 = controller, v1, v2
