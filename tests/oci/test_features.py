@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_nsisolate.cli.features import features
-from pytest_nsisolate.runtime.capabilities import NUMBERS, last_number
+from pytest_nsisolate.runtime.capabilities import last_number
 from pytest_nsisolate.runtime.seccomp.compile import compile_profile
 from pytest_nsisolate.runtime.seccomp.records import Seccomp
 
@@ -23,7 +23,7 @@ from .. import capabilities
 from ..runtime_spec.table import config_fields, features_fields
 from . import feature_claims
 from .bundle import Bundle
-from .feature_claims import ACTIONS, FLAGS, MODES, claims
+from .feature_claims import ACTIONS, CAPABILITIES, FLAGS, MODES, claims
 from .runtime_under_test import ours_only
 from .test_errors import call
 from .test_namespaces import PROC_NAMES, of_host
@@ -155,14 +155,13 @@ def test_each_namespace_is_new(bundle: Bundle) -> None:
 
 
 @USER
-@pytest.mark.parametrize("name", LINUX["capabilities"])
-def test_each_capability_is_given(bundle: Bundle, name: str) -> None:
+@pytest.mark.parametrize(("number", "name"), [*enumerate(CAPABILITIES)])
+def test_each_capability_is_given(bundle: Bundle, number: int, name: str) -> None:
     """A process with one capability has just that one."""
-    number = NUMBERS[name]
     if number > last_number():
         pytest.skip(f"this kernel is older than {name}")
     sets = ("bounding", "effective", "permitted")
-    bundle.process["capabilities"] = {kind: [name] for kind in sets}
+    bundle.process["capabilities"] = {kind: [f"CAP_{name}"] for kind in sets}
     bundle.process["args"] = ["cat", "/proc/self/status"]
     status = dict(line.split(":\t", 1) for line in bundle.run().lines)
     for kind in ("CapBnd", "CapEff", "CapPrm"):
