@@ -32,7 +32,8 @@ OPTIONS = (
 )
 
 _KEEP_GROUPS = "run.oci.keep_original_groups"
-#: The annotations that change what a container is: all others are only passed on.
+#: The annotations that change what a container is, with a dot at the end what they begin with; all others
+#: are only passed on.
 EFFECTIVE_ANNOTATIONS = (_KEEP_GROUPS, "org.systemd.property.")
 
 HELP = """\

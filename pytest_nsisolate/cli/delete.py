@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..runtime import container, spec
+from ..runtime import container, signalling, spec
 from ..runtime.errors import LifecycleError, NsisolateError
 from ..runtime.state import CREATED, STOPPED
-from .arguments import HelpRequested, UsageError, first, read
+from .arguments import UsageError, first, read
 from .selecting import matching
 
 TYPE_CHECKING = False
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from ..runtime.state import Directory, State
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate delete [--force] ID ...
+HELP = """\
+USAGE:
+   nsisolate delete [--force] ID ...
 
 Deletes containers that have stopped, or were never started.
 
@@ -26,13 +27,7 @@ Deletes containers that have stopped, or were never started.
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        given, positional = read(
-            argv, flags=("--force", "-f", "--regex", "-r"), options=(), most=1000
-        )
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, positional = read(argv, flags=("--force", "-f", "--regex", "-r"), options=(), most=1000)
     force = bool(first(given, "--force", "-f"))
     if not positional:
         raise UsageError("`nsisolate delete` needs the ID of a container; --help tells more")
@@ -54,7 +49,7 @@ def _delete_by_force(directory: Directory, settings: Settings) -> None:
     except LifecycleError:
         pass
     else:
-        container.end(state)
+        signalling.end(state)
     if not directory.exists():
         return
     try:
@@ -83,7 +78,7 @@ def _delete(directory: Directory, settings: Settings, *, force: bool) -> None:
             raise LifecycleError(
                 f"cannot delete container {state.id!r} that is not stopped: {status}"
             )
-        container.end(state)
+        signalling.end(state)
     container.delete(directory, plan, state, settings.log.warn)
 
 

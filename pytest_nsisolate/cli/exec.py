@@ -14,7 +14,7 @@ from ..runtime.launch_options import LaunchOptions
 from ..runtime.liveness import open_process
 from ..runtime.state import PAUSED, STOPPED
 from . import building
-from .arguments import HelpRequested, first, read, required_id
+from .arguments import first, read, required_id
 from .exec_process import REPEATED, process_to_execute
 
 TYPE_CHECKING = False
@@ -38,9 +38,10 @@ _OPTIONS = (
     "--process-label",
     "--apparmor",
 )
-_HELP = """\
-usage: nsisolate exec [OPTIONS] ID COMMAND [ARG ...]
-       nsisolate exec [OPTIONS] --process FILE ID
+HELP = """\
+USAGE:
+   nsisolate exec [OPTIONS] ID COMMAND [ARG ...]
+   nsisolate exec [OPTIONS] --process FILE ID
 
 Runs a further process in a container. What is not said is as with the container's own process.
 
@@ -72,18 +73,14 @@ _NOT_RUN = 255
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
     repeated: dict[str, list[str]] = {name: [] for name in REPEATED}
-    try:
-        given, positional = read(
-            argv,
-            flags=_FLAGS,
-            options=_OPTIONS,
-            repeated=repeated,
-            most=100_000,
-            command_after=1,
-        )
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, positional = read(
+        argv,
+        flags=_FLAGS,
+        options=_OPTIONS,
+        repeated=repeated,
+        most=100_000,
+        command_after=1,
+    )
     container_id = required_id(positional, "exec")
     try:
         return _execute(settings, container_id, given, repeated, positional[1:])

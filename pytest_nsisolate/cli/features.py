@@ -7,15 +7,16 @@ from ..runtime.execution.records import MEMORY_FLAGS, MEMORY_MODES
 from ..runtime.plan import NAMESPACE_TYPES, SPEC_VERSION
 from ..runtime.seccomp.records import ACTIONS, FLAGS, OPERATORS
 from ..runtime.spec_hooks import KINDS
-from .arguments import HelpRequested, read
+from .arguments import read
 from .building import EFFECTIVE_ANNOTATIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate features
+HELP = """\
+USAGE:
+   nsisolate features
 
 Prints, as JSON, what this runtime supports.
 """
@@ -78,10 +79,6 @@ def main(argv: list[str], _settings: Settings) -> int:
     """Run the verb; return the exit code."""
     import json
 
-    try:
-        read(argv, most=0)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    read(argv, most=0)
     print(json.dumps(features(), indent=2))
     return 0

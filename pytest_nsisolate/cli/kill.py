@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import _signal
 
-from ..runtime import container, spec
+from ..runtime import signalling, spec
 from ..runtime.errors import LifecycleError, NsisolateError
-from .arguments import HelpRequested, UsageError, first, read, required_id
+from .arguments import UsageError, first, read, required_id
 from .selecting import matching
 
 TYPE_CHECKING = False
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from ..runtime.state import Directory, State
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate kill [--all] [--regex] ID [SIGNAL]
+HELP = """\
+USAGE:
+   nsisolate kill [--all] [--regex] ID [SIGNAL]
 
 Sends a signal, by name or number (default: TERM), to the container's process. KILL also ends the others
 of a container without a pid namespace of its own.
@@ -27,11 +28,7 @@ of a container without a pid namespace of its own.
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        given, positional = read(argv, flags=("--all", "-a", "--regex", "-r"), most=2)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, positional = read(argv, flags=("--all", "-a", "--regex", "-r"), most=2)
     found = [required_id(positional, "kill")]
     number = signal_number(positional[1] if len(positional) > 1 else "TERM")
     if first(given, "--regex", "-r"):
@@ -44,12 +41,12 @@ def main(argv: list[str], settings: Settings) -> int:
 def _kill(directory: Directory, number: int, *, everyone: bool) -> None:
     state = directory.load()
     if everyone:
-        container.signal_all(state, number)
+        signalling.signal_all(state, number)
         return
-    signalled = container.signal_init(state, number)
+    signalled = signalling.signal_init(state, number)
     if number == _signal.SIGKILL and _shares_pids(directory, state):
         # Nobody else ends them: it is with a pid namespace that the first process takes all others along.
-        signalled = bool(container.signal_all(state, number)) or signalled
+        signalled = bool(signalling.signal_all(state, number)) or signalled
     if not signalled:
         raise LifecycleError(f"container not running: {state.id!r} is {state.status()}")
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 
-from ..runtime.container import processes
 from ..runtime.errors import LifecycleError
+from ..runtime.signalling import processes
 from ..runtime.spec_json import encode
-from .arguments import HelpRequested, UsageError, first, read, required_id
+from .arguments import UsageError, first, read, required_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate ps [--format table|json] ID [PS_OPTIONS]
+HELP = """\
+USAGE:
+   nsisolate ps [--format table|json] ID [PS_OPTIONS]
 
 Lists the processes of a container.
 
@@ -26,11 +27,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        given, positional = read(argv, options=("--format", "-f"), most=100, command_after=1)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, positional = read(argv, options=("--format", "-f"), most=100, command_after=1)
     container_id, options = required_id(positional, "ps"), positional[1:]
     if options[:1] in (["--format"], ["-f"]) and len(options) > 1:
         given["--format"], options = options[1], options[2:]

@@ -6,14 +6,15 @@ import os
 
 from ..runtime.spec_default import default_plan
 from ..runtime.spec_writer import to_config
-from .arguments import HelpRequested, UsageError, first, read
+from .arguments import UsageError, first, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate spec [--bundle DIR] [--file FILE] [--rootless]
+HELP = """\
+USAGE:
+   nsisolate spec [--bundle DIR] [--file FILE] [--rootless]
 
 Writes a config.json that runs a shell in the directory rootfs of the bundle.
 
@@ -28,11 +29,7 @@ def main(argv: list[str], _settings: Settings) -> int:
     """Run the verb; return the exit code."""
     import json
 
-    try:
-        given, _ = read(argv, flags=("--rootless",), options=_OPTIONS, most=0)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, _ = read(argv, flags=("--rootless",), options=_OPTIONS, most=0)
     bundle = first(given, "--bundle", "-b", default=".")
     path = os.path.join(bundle, first(given, "--file", "-f", default="config.json"))
     try:

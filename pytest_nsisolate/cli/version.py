@@ -5,6 +5,8 @@ from __future__ import annotations
 from .. import __version__
 from ..runtime.plan import SPEC_VERSION
 
+#: The runc whose command line, output and tests this one keeps to; callers look for a number of its.
+_RUNC = "1.1.5"
 _FEATURES = "+SYSTEMD +SELINUX +APPARMOR +CAP +SECCOMP +EBPF"
 
 
@@ -13,5 +15,7 @@ def print_version() -> None:
 
     Docker and others look for the lines by their beginnings; a release's commit is known by its tag.
     """
-    print(f"nsisolate version {__version__}\ncommit: v{__version__}")
+    print(
+        f"nsisolate version {__version__}, in place of runc version {_RUNC}\ncommit: v{__version__}"
+    )
     print(f"spec: {SPEC_VERSION}\n{_FEATURES}")
