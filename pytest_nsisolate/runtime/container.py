@@ -124,6 +124,11 @@ def _prepare(request: Request) -> Preparation:
     )
     if preparation.cgroup is not None:
         request.detail(f"cgroups: {', '.join(preparation.cgroup.paths)}")
+        if shared := preparation.cgroup.shared:
+            request.warn(
+                f"linux.cgroupsPath: container's cgroup is not empty: {shared[0]}; what is in there shares "
+                "its limits, and will neither be killed nor paused with it"
+            )
     if preparation.groups() is not None:
         _save(request, 0, CREATING, preparation)
     return preparation

@@ -161,13 +161,25 @@ def test_systemds_form_is_refused(bundle: Bundle) -> None:
 
 
 @ROOT
-def test_a_cgroup_in_use_is_refused(confined: Bundle) -> None:
-    """Two containers do not share a cgroup, and the first one is not harmed."""
-    running = confined.start("echo ready; read x")
+def test_a_cgroup_in_use_is_warned_of(confined: Bundle) -> None:
+    """Two containers in one cgroup: the second one says so, and does the first one no harm."""
+    running = confined.start("echo ready; read x; echo alive")
     running.line()
+    pids = directory(confined, "pids")
+    first = confined.id
     confined.id += "-2"
-    assert_one_sentence(confined.run("true"), "linux.cgroupsPath", "not empty")
-    assert running.finish("\n").code == 0
+    lifecycle.create(confined)
+    lifecycle.ok(confined, "start", confined.id)
+    assert_one_sentence(lifecycle.verb(confined, "pause", confined.id), "others were in its cgroup")
+    lifecycle.ok(confined, "kill", "--all", confined.id, "KILL")
+    lifecycle.wait_for_status(confined, "stopped")
+    lifecycle.ok(confined, "delete", confined.id)
+    assert len((pids / "cgroup.procs").read_text().split()) == 1
+    warned = confined.run("true")
+    assert warned.code == 0
+    assert "warning: linux.cgroupsPath: container's cgroup is not empty" in warned.err
+    assert running.finish("\n").out == "alive\n"
+    assert not list(CGROUPS.glob(f"*/{first}"))
 
 
 @ROOT
