@@ -1,7 +1,8 @@
 """What this machine and this user can do, and the one place that decides to skip.
 
-A test that needs more calls :func:`need_root` or :func:`need`. With ``NSISOLATE_MUST_WORK=1``, as in CI,
-only "needs root" may skip, and only where we are not root; every other lack is a failure.
+A test that needs more calls :func:`need_root`, :func:`need` or :func:`need_of_machine`. With
+``NSISOLATE_MUST_WORK=1``, as in CI, only "needs root" may skip, and only where we are not root, and what
+takes another kind of machine; every other lack is a failure.
 """
 
 from __future__ import annotations
@@ -37,6 +38,18 @@ def need(fulfilled: bool, what: str) -> None:
     if must_work():
         pytest.fail(f"this machine must have {what}")
     pytest.skip(f"needs {what}")
+
+
+def need_of_machine(fulfilled: bool, what: str) -> None:
+    """Skip unless *fulfilled*, which takes another kind of machine; tests/machines has those.
+
+    There, where NSISOLATE_TEST_MACHINE is set, it must be.
+    """
+    if fulfilled:
+        return
+    if "NSISOLATE_TEST_MACHINE" in os.environ:
+        pytest.fail(f"this virtual machine must have {what}")
+    pytest.skip(f"needs {what} (tests/machines)")
 
 
 def has_program(name: str) -> bool:

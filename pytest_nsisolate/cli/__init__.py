@@ -33,17 +33,23 @@ _VERBS = {
     "ps": "list the processes of a container",
     "spec": "write a default config.json",
     "features": "print what this runtime supports, as JSON",
+    "checkpoint": "save a container's processes (not supported)",
+    "restore": "restore a container from a checkpoint (not supported)",
 }
 
 _HELP = """\
-usage: nsisolate [OPTIONS] VERB ...
+NAME:
+   nsisolate, in place of runc - Open Container Initiative runtime
+
+USAGE:
+   nsisolate [OPTIONS] VERB ...
 
 Runs OCI bundles in Linux namespaces, as root or as an ordinary user.
 
-verbs:
+VERBS:
 {verbs}
 
-options:
+OPTIONS:
   --root DIR             where the state of the containers is
                          (default: /run/nsisolate, or $XDG_RUNTIME_DIR/nsisolate)
   --log FILE             append errors to this file too
@@ -86,7 +92,7 @@ def _run(argv: list[str]) -> int:
 
 
 def _dispatch(settings: Settings, argv: list[str]) -> int:
-    from .arguments import UsageError
+    from .arguments import HelpRequested, UsageError
 
     if not argv or argv[0] in ("--help", "-h", "help"):
         lines = "\n".join(f"  {verb:<10} {text}" for verb, text in _VERBS.items())
@@ -98,8 +104,15 @@ def _dispatch(settings: Settings, argv: list[str]) -> int:
         print_version()
         return 0
     verb = argv[0]
+    if verb not in _VERBS and argv[1:] and argv[1] in ("--help", "-h"):
+        raise UsageError(f"No help topic for {verb!r}; `nsisolate --help` lists the verbs")
     if verb not in _VERBS:
         raise UsageError(f"unknown verb {verb!r}; `nsisolate --help` lists them")
     module = __import__(f"{__name__}.{verb}", fromlist=["main"])
     settings.log.detail(f"{verb} {' '.join(argv[1:])}")
-    return int(module.main(argv[1:], settings))
+    try:
+        return int(module.main(argv[1:], settings))
+    except HelpRequested:
+        print(f"NAME:\n   nsisolate {verb}, in place of runc {verb} - {_VERBS[verb]}\n")
+        print(module.HELP, end="")
+        return 0

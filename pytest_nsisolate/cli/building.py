@@ -31,6 +31,11 @@ OPTIONS = (
     "--preserve-fds",
 )
 
+_KEEP_GROUPS = "run.oci.keep_original_groups"
+#: The annotations that change what a container is, with a dot at the end what they begin with; all others
+#: are only passed on.
+EFFECTIVE_ANNOTATIONS = (_KEEP_GROUPS, "org.systemd.property.")
+
 HELP = """\
   -b, --bundle DIR         the bundle's directory (default: .)
   -f, --config FILE        its config, instead of config.json
@@ -82,6 +87,7 @@ def read_request(
         config=config,
         directory=directory,
         warn=settings.log.warn,
+        detail=settings.log.details(),
         console_socket=given.get("--console-socket", ""),
         pidfd_socket=given.get("--pidfd-socket", ""),
         pid_file=os.path.abspath(given["--pid-file"]) if "--pid-file" in given else "",
@@ -145,7 +151,7 @@ def with_caller(process: Process, annotations: tuple[tuple[str, str], ...]) -> P
         names = ("LISTEN_FDS", "LISTEN_FDNAMES")
         env = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
         process = process.replace(env=(*process.env, *env, "LISTEN_PID=1"))
-    if dict(annotations).get("run.oci.keep_original_groups") in ("1", "true"):
+    if dict(annotations).get(_KEEP_GROUPS) in ("1", "true"):
         process = process.replace(user=process.user.replace(keep_groups=True))
     return process
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from ..runtime import container
 from . import building
-from .arguments import HelpRequested, first, read, required_id
+from .arguments import first, read, required_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
-_HELP = f"""\
-usage: nsisolate create [OPTIONS] ID
+HELP = f"""\
+USAGE:
+   nsisolate create [OPTIONS] ID
 
 Creates a container: everything of it is built, and its process waits for `nsisolate start`.
 
@@ -20,11 +21,7 @@ Creates a container: everything of it is built, and its process waits for `nsiso
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        given, positional = read(argv, flags=building.FLAGS, options=building.OPTIONS, most=1)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, positional = read(argv, flags=building.FLAGS, options=building.OPTIONS, most=1)
     container_id = required_id(positional, "create")
     directory = settings.directory(container_id)
     bundle = first(given, "--bundle", "-b", default=".")

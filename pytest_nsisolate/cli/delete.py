@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ..runtime import container, spec
+from ..runtime import container, signalling, spec
 from ..runtime.errors import LifecycleError, NsisolateError
 from ..runtime.state import CREATED, STOPPED
-from .arguments import HelpRequested, UsageError, first, read
+from .arguments import UsageError, first, read
+from .selecting import matching
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from ..runtime.state import Directory, State
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate delete [--force] ID ...
+HELP = """\
+USAGE:
+   nsisolate delete [--force] ID ...
 
 Deletes containers that have stopped, or were never started.
 
@@ -25,17 +27,11 @@ Deletes containers that have stopped, or were never started.
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        given, positional = read(
-            argv, flags=("--force", "-f", "--regex", "-r"), options=(), most=1000
-        )
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, positional = read(argv, flags=("--force", "-f", "--regex", "-r"), options=(), most=1000)
     force = bool(first(given, "--force", "-f"))
     if not positional:
         raise UsageError("`nsisolate delete` needs the ID of a container; --help tells more")
-    found = _matching(positional, settings) if first(given, "--regex", "-r") else positional
+    found = matching(positional, settings) if first(given, "--regex", "-r") else positional
     for container_id in found:
         directory = settings.directory(container_id)
         if force:
@@ -53,7 +49,7 @@ def _delete_by_force(directory: Directory, settings: Settings) -> None:
     except LifecycleError:
         pass
     else:
-        container.end(state)
+        signalling.end(state)
     if not directory.exists():
         return
     try:
@@ -64,19 +60,6 @@ def _delete_by_force(directory: Directory, settings: Settings) -> None:
         _delete(directory, settings, force=True)
     finally:
         directory.unlock()
-
-
-def _matching(patterns: list[str], settings: Settings) -> list[str]:
-    import re
-
-    from ..runtime.state import containers
-
-    try:
-        compiled = [re.compile(pattern) for pattern in patterns]
-    except re.error as error:
-        raise UsageError(f"--regex: {error}") from None
-    names = [directory.id for directory in containers(settings.state_root())]
-    return [name for name in names if any(pattern.search(name) for pattern in compiled)]
 
 
 def _delete(directory: Directory, settings: Settings, *, force: bool) -> None:
@@ -95,7 +78,7 @@ def _delete(directory: Directory, settings: Settings, *, force: bool) -> None:
             raise LifecycleError(
                 f"cannot delete container {state.id!r} that is not stopped: {status}"
             )
-        container.end(state)
+        signalling.end(state)
     container.delete(directory, plan, state, settings.log.warn)
 
 

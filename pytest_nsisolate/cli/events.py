@@ -5,14 +5,15 @@ from __future__ import annotations
 from ..runtime import events
 from ..runtime.errors import LifecycleError
 from ..runtime.state import STOPPED
-from .arguments import HelpRequested, UsageError, read, required_id
+from .arguments import UsageError, read, required_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate events [--interval TIME] [--stats] ID
+HELP = """\
+USAGE:
+   nsisolate events [--interval TIME] [--stats] ID
 
 Prints, as a line of JSON each, what a container uses, and when it is out of memory, until it ends.
 
@@ -41,11 +42,7 @@ def seconds(text: str) -> float:
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        given, positional = read(argv, flags=("--stats",), options=("--interval",), most=1)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, positional = read(argv, flags=("--stats",), options=("--interval",), most=1)
     interval = seconds(given.get("--interval", "5s"))
     state = settings.directory(required_id(positional, "events")).load()
     if state.status() == STOPPED:

@@ -14,14 +14,14 @@ from ..runtime.launch_options import LaunchOptions
 from ..runtime.liveness import open_process
 from ..runtime.state import PAUSED, STOPPED
 from . import building
-from .arguments import HelpRequested, first, read, required_id
+from .arguments import first, read, required_id
 from .exec_process import REPEATED, process_to_execute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..runtime.launcher import Launched
     from ..runtime.plan import Plan
-    from ..runtime.state import Directory, State
+    from ..runtime.state import State
     from .settings import Settings
 
 _FLAGS = ("--detach", "-d", "--tty", "-t", "--no-new-privs", "--ignore-paused")
@@ -38,9 +38,10 @@ _OPTIONS = (
     "--process-label",
     "--apparmor",
 )
-_HELP = """\
-usage: nsisolate exec [OPTIONS] ID COMMAND [ARG ...]
-       nsisolate exec [OPTIONS] --process FILE ID
+HELP = """\
+USAGE:
+   nsisolate exec [OPTIONS] ID COMMAND [ARG ...]
+   nsisolate exec [OPTIONS] --process FILE ID
 
 Runs a further process in a container. What is not said is as with the container's own process.
 
@@ -72,32 +73,30 @@ _NOT_RUN = 255
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
     repeated: dict[str, list[str]] = {name: [] for name in REPEATED}
-    try:
-        given, positional = read(
-            argv,
-            flags=_FLAGS,
-            options=_OPTIONS,
-            repeated=repeated,
-            most=100_000,
-            command_after=1,
-        )
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, positional = read(
+        argv,
+        flags=_FLAGS,
+        options=_OPTIONS,
+        repeated=repeated,
+        most=100_000,
+        command_after=1,
+    )
     container_id = required_id(positional, "exec")
     try:
-        return _execute(settings.directory(container_id), given, repeated, positional[1:])
+        return _execute(settings, container_id, given, repeated, positional[1:])
     except NsisolateError as error:
         error.exit_code = _NOT_RUN
         raise
 
 
 def _execute(
-    directory: Directory,
+    settings: Settings,
+    container_id: str,
     given: dict[str, str],
     repeated: dict[str, list[str]],
     command: list[str],
 ) -> int:
+    directory = settings.directory(container_id)
     state = directory.load()
     _check_status(state, given)
     plan = spec.parse_text(directory.config(), state.bundle, "config.json")
@@ -117,6 +116,7 @@ def _execute(
         bundle=state.bundle,
         preserve_fds=building.preserved_fds(given),
         attended=not detached,
+        detail=settings.log.details(),
     )
     signals = None if detached else Signals()
     launched = _launch(state, plan, options, below)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from ..runtime import capabilities, mount_options
 from ..runtime.execution.records import MEMORY_FLAGS, MEMORY_MODES
 from ..runtime.plan import NAMESPACE_TYPES, SPEC_VERSION
-from ..runtime.seccomp.records import ACTIONS, ARCHITECTURES, FLAGS, OPERATORS
+from ..runtime.seccomp.records import ACTIONS, FLAGS, OPERATORS
 from ..runtime.spec_hooks import KINDS
-from .arguments import HelpRequested, read
+from .arguments import read
+from .building import EFFECTIVE_ANNOTATIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate features
+HELP = """\
+USAGE:
+   nsisolate features
 
 Prints, as JSON, what this runtime supports.
 """
@@ -49,28 +51,27 @@ def features() -> dict[str, object]:
             "netDevices": {"enabled": True},
         },
         "annotations": {},
-        # A value that ends with a dot is what they begin with.
-        "potentiallyUnsafeConfigAnnotations": ["org.systemd.property."],
+        "potentiallyUnsafeConfigAnnotations": list(EFFECTIVE_ANNOTATIONS),
     }
 
 
 def _seccomp() -> dict[str, object]:
     """Return what a profile may hold; nothing, where no binding of libseccomp is installed."""
     from ..runtime.errors import UnsupportedError
-    from ..runtime.seccomp.compile import binding
+    from ..runtime.seccomp.compile import known_architectures
+    from ..runtime.syscalls_seccomp import seccomp_knows_flag
 
     try:
-        lib = binding()
+        architectures = known_architectures()
     except UnsupportedError:
         return {"enabled": False}
-    prefix = "SCMP_ARCH_"
     return {
         "enabled": True,
         "actions": list(ACTIONS),
         "operators": list(OPERATORS),
-        "archs": [a for a in ARCHITECTURES if hasattr(lib.Arch, a.removeprefix(prefix))],
+        "archs": architectures,
         "knownFlags": list(FLAGS),
-        "supportedFlags": list(FLAGS),
+        "supportedFlags": [name for name, flag in FLAGS.items() if seccomp_knows_flag(flag)],
     }
 
 
@@ -78,10 +79,6 @@ def main(argv: list[str], _settings: Settings) -> int:
     """Run the verb; return the exit code."""
     import json
 
-    try:
-        read(argv, most=0)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    read(argv, most=0)
     print(json.dumps(features(), indent=2))
     return 0

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from ..runtime.errors import LifecycleError
+from ..runtime.spec_json import encode
 from ..runtime.state import containers
-from .arguments import HelpRequested, UsageError, first, read
+from .arguments import UsageError, first, read
 from .stating import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate list [--quiet] [--format table|json]
+HELP = """\
+USAGE:
+   nsisolate list [--quiet] [--format table|json]
 
 Lists the containers.
 
@@ -24,11 +26,7 @@ _COLUMNS = ("id", "pid", "status", "bundle", "created", "owner")
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        given, _ = read(argv, flags=("--quiet", "-q"), options=("--format", "-f"), most=0)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, _ = read(argv, flags=("--quiet", "-q"), options=("--format", "-f"), most=0)
     form = first(given, "--format", "-f", default="table")
     if form not in ("table", "json"):
         raise UsageError(f"--format: {form!r} is not one of table, json")
@@ -37,9 +35,7 @@ def main(argv: list[str], settings: Settings) -> int:
         for state in found:
             print(state["id"])
     elif form == "json":
-        import json
-
-        print(json.dumps(found))
+        print(encode(found))
     else:
         _print_table(found)
     return 0

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
+from ..runtime.launch_options import silent
 from ..runtime.record import Record
 from ..runtime.spec_json import encode
 from ..runtime.state import now
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..runtime.launch_options import Detail
 
 
 class Log(Record):
@@ -34,7 +40,29 @@ class Log(Record):
         if self.debug and self.path:
             self._append("debug", message)
         elif self.debug:
-            self._print("debug", message, "nsisolate: debug: ")
+            print(self._line("debug", message), file=sys.stderr)
+
+    def details(self) -> Detail:
+        """Return what says details also where the path, and standard error, mean something else.
+
+        That is in a container: what is written to is open from now on.
+        """
+        if not self.debug:
+            return silent
+        try:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            fd = os.open(self.path, flags, 0o666) if self.path else os.dup(2)
+        except OSError as error:
+            print(f"nsisolate: cannot write {self.path!r}: {error.strerror}", file=sys.stderr)
+            return silent
+
+        def say(message: str) -> None:
+            try:
+                os.write(fd, f"{self._line('debug', message)}\n".encode())
+            except OSError:
+                pass  # nobody reads it any more
+
+        return say
 
     def _print(self, level: str, message: str, prefix: str) -> None:
         # A caller that asks for JSON and names no file reads standard error.

@@ -6,16 +6,17 @@ import os
 import subprocess
 
 from ..runtime.errors import LifecycleError
-from ..runtime.members import members
-from ..runtime.state import STOPPED
-from .arguments import HelpRequested, UsageError, first, read, required_id
+from ..runtime.signalling import processes
+from ..runtime.spec_json import encode
+from .arguments import UsageError, first, read, required_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate ps [--format table|json] ID [PS_OPTIONS]
+HELP = """\
+USAGE:
+   nsisolate ps [--format table|json] ID [PS_OPTIONS]
 
 Lists the processes of a container.
 
@@ -26,23 +27,16 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        given, positional = read(argv, options=("--format", "-f"), most=100, command_after=1)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, positional = read(argv, options=("--format", "-f"), most=100, command_after=1)
     container_id, options = required_id(positional, "ps"), positional[1:]
     if options[:1] in (["--format"], ["-f"]) and len(options) > 1:
         given["--format"], options = options[1], options[2:]
     form = first(given, "--format", "-f", default="table")
     if form not in ("table", "json"):
         raise UsageError(f"--format: {form!r} is not one of table, json")
-    state = settings.directory(container_id).load()
-    pids = [] if state.status() == STOPPED else members(state.pid)
+    pids = processes(settings.directory(container_id).load())
     if form == "json":
-        import json
-
-        print(json.dumps(pids))
+        print(encode(pids))
     else:
         _print_table(pids, options or ["-ef"])
     return 0

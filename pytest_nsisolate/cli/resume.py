@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from ..runtime import pausing
-from .arguments import HelpRequested, read, required_id
+from .arguments import read, required_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate resume ID
+HELP = """\
+USAGE:
+   nsisolate resume ID
 
 Lets the processes of a paused container go on.
 """
@@ -18,11 +19,7 @@ Lets the processes of a paused container go on.
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        _given, positional = read(argv, most=1)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    _given, positional = read(argv, most=1)
     with settings.directory(required_id(positional, "resume")) as directory:
         pausing.resume(directory.load())
     return 0

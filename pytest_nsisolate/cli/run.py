@@ -8,7 +8,7 @@ from ..runtime import container
 from ..runtime.foreground import Signals, attend
 from ..runtime.state import check_id, default_root
 from . import building
-from .arguments import HelpRequested, UsageError, first, read
+from .arguments import UsageError, first, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 _FLAGS = (*building.FLAGS, "--detach", "-d", "--keep")
-_HELP = f"""\
-usage: nsisolate run [OPTIONS] [BUNDLE | ID]
+HELP = f"""\
+USAGE:
+   nsisolate run [OPTIONS] [BUNDLE | ID]
 
 Runs the bundle in the foreground: signals are passed on, and the exit code is the container's
 (128 + N where signal N ended it; 127 and 126 where the program is not there or cannot be executed).
@@ -30,11 +31,7 @@ Runs the bundle in the foreground: signals are passed on, and the exit code is t
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        given, positional = read(argv, flags=_FLAGS, options=building.OPTIONS, most=1)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, positional = read(argv, flags=_FLAGS, options=building.OPTIONS, most=1)
     bundle, container_id = _names(given, positional)
     directory = None
     if container_id or settings.root or default_root():

@@ -6,33 +6,32 @@ import os
 
 from ..runtime.spec_default import default_plan
 from ..runtime.spec_writer import to_config
-from .arguments import HelpRequested, UsageError, read
+from .arguments import UsageError, first, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate spec [--bundle DIR] [--rootless]
+HELP = """\
+USAGE:
+   nsisolate spec [--bundle DIR] [--file FILE] [--rootless]
 
 Writes a config.json that runs a shell in the directory rootfs of the bundle.
 
-  -b, --bundle    the bundle's directory (default: .)
-  --rootless      for an ordinary user: a user namespace that maps root to you
+  -b, --bundle DIR    the bundle's directory (default: .)
+  -f, --file FILE     the file to write, instead of config.json
+  --rootless          for an ordinary user: a user namespace that maps root to you
 """
+_OPTIONS = ("--bundle", "-b", "--file", "-f")
 
 
 def main(argv: list[str], _settings: Settings) -> int:
     """Run the verb; return the exit code."""
     import json
 
-    try:
-        given, _ = read(argv, flags=("--rootless",), options=("--bundle", "-b"), most=0)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
-    bundle = given.get("--bundle", given.get("-b", "."))
-    path = os.path.join(bundle, "config.json")
+    given, _ = read(argv, flags=("--rootless",), options=_OPTIONS, most=0)
+    bundle = first(given, "--bundle", "-b", default=".")
+    path = os.path.join(bundle, first(given, "--file", "-f", default="config.json"))
     try:
         with open(path, "x") as file:
             json.dump(to_config(default_plan(rootless="--rootless" in given)), file, indent=4)

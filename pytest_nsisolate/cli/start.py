@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from ..runtime import container, spec
 from . import building
-from .arguments import HelpRequested, read, required_id
+from .arguments import read, required_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate start ID
+HELP = """\
+USAGE:
+   nsisolate start ID
 
 Starts the process of a container that was created.
 """
@@ -19,11 +20,7 @@ Starts the process of a container that was created.
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        _given, positional = read(argv, most=1)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    _given, positional = read(argv, most=1)
     with settings.directory(required_id(positional, "start")) as directory:
         state = directory.load()
         plan = spec.parse_text(directory.config(), state.bundle, "config.json")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from .arguments import HelpRequested, read, required_id
+from .arguments import read, required_id
 from .stating import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate state ID
+HELP = """\
+USAGE:
+   nsisolate state ID
 
 Prints the state of a container, as JSON.
 """
@@ -18,11 +19,7 @@ Prints the state of a container, as JSON.
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        _given, positional = read(argv, most=1)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    _given, positional = read(argv, most=1)
     import json
 
     state = settings.directory(required_id(positional, "state")).load()

@@ -9,7 +9,7 @@ from ..runtime.errors import SpecError
 from ..runtime.spec_json import decode
 from ..runtime.spec_reader import Reader
 from ..runtime.spec_resources import read_resources
-from .arguments import HelpRequested, UsageError, first, read, required_id
+from .arguments import UsageError, first, read, required_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from ..runtime.resources import Resources
     from .settings import Settings
 
-_HELP = """\
-usage: nsisolate update [OPTIONS] ID
+HELP = """\
+USAGE:
+   nsisolate update [OPTIONS] ID
 
 Changes the limits of a container; those that are not mentioned stay as they are.
 
@@ -98,11 +99,7 @@ _OPTIONS = ("--resources", "-r", "--l3-cache-schema", "--mem-bw-schema", *_LIMIT
 
 def main(argv: list[str], settings: Settings) -> int:
     """Run the verb; return the exit code."""
-    try:
-        given, positional = read(argv, options=_OPTIONS, most=1)
-    except HelpRequested:
-        print(_HELP, end="")
-        return 0
+    given, positional = read(argv, options=_OPTIONS, most=1)
     container_id = required_id(positional, "update")
     resources, schemata = _resources(given), _schemata(given)
     with settings.directory(container_id) as directory:

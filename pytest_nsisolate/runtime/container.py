@@ -17,15 +17,16 @@ from __future__ import annotations
 import _signal
 import os
 
-from . import init
+from . import init, namespaces
 from .channel import READY, Channel
 from .errors import LifecycleError, NsisolateError, SpecError
-from .launch_options import LaunchOptions
+from .launch_options import LaunchOptions, silent
 from .launcher import Launched, launch
-from .liveness import open_process, start_time, wait_for_end
+from .liveness import open_process, start_time
 from .preparation import CGROUPFS, Preparation, prepare
 from .privileges import ungrantable
 from .record import Record
+from .signalling import signal_init
 from .state import (
     CREATED,
     CREATING,
@@ -43,19 +44,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .gate import Gate
+    from .launch_options import Detail
     from .notify import Relay
     from .plan import Plan
 
     Warn = Callable[[str], None]
-
-_PATIENCE = 10.0
 
 
 class Request(Record):
     """A container to be created: its plan, and what the command line says besides.
 
     *config* is the text that the plan was made from, *directory* None for one that nobody else shall know.
-    *cgroup_manager* is one of preparation.py's. *notify_address*: systemd's, of NOTIFY_SOCKET.
+    *cgroup_manager* is one of preparation.py's. *notify_address*: systemd's, of NOTIFY_SOCKET. *detail* says
+    what is done (launch_options.py).
     """
 
     id: str
@@ -64,6 +65,7 @@ class Request(Record):
     config: bytes
     directory: Directory | None
     warn: Warn
+    detail: Detail = silent
     console_socket: str = ""
     pidfd_socket: str = ""
     pid_file: str = ""
@@ -120,6 +122,8 @@ def _prepare(request: Request) -> Preparation:
     preparation = prepare(
         plan, request.id, state, cgroup_manager=request.cgroup_manager, always_cgroup=known
     )
+    if preparation.cgroup is not None:
+        request.detail(f"cgroups: {', '.join(preparation.cgroup.paths)}")
     if preparation.groups() is not None:
         _save(request, 0, CREATING, preparation)
     return preparation
@@ -139,13 +143,16 @@ def _build(
         session_keyring=request.session_keyring,
         attended=attended,
         gate=gate,
+        detail=request.detail,
     )
+    request.detail(f"nsexec container setup: {namespaces.describe(request.plan)}")
     launched = launch(
         request.plan,
         lambda plan, channel: init.container(plan, channel, options, preparation),
         lambda pid: _call_creation_hooks(request, pid, preparation),
         preparation,
     )
+    request.detail(f"the container process is {launched.pid}")
     if lacking := ungrantable(request.plan):
         request.warn(f"process.capabilities: cannot grant {', '.join(lacking)}")
     return launched
@@ -351,68 +358,6 @@ def call_poststop_hooks(plan: Plan, container_id: str, bundle: str, warn: Warn) 
             warn(failure)
 
 
-def signal_init(state: State, number: int) -> bool:
-    """Send a signal to the container process; False if it has ended."""
-    pidfd = open_process(state.pid, state.start_time)
-    if pidfd is None:
-        return False
-    try:
-        _signal.pidfd_send_signal(pidfd, number)
-    except ProcessLookupError:
-        return False
-    finally:
-        os.close(pidfd)
-    _let_die(state, number)
-    return True
-
-
-def signal_all(state: State, number: int) -> None:
-    """Send a signal to every process of the container; none may be left."""
-    for pid in processes(state):
-        _signal_one(pid, number)
-    _let_die(state, number)
-
-
-def _let_die(state: State, number: int) -> None:
-    """Let killed processes die, also in a paused container; other signals wait until it goes on."""
-    cgroup = state.kept().cgroup
-    if number == _signal.SIGKILL and cgroup is not None:
-        from .cgroups.removal import thaw_if_frozen
-
-        # Never a process that has got its pid: it would be moved into the container's cgroup.
-        thaw_if_frozen(cgroup, state.pid if _is_alive(state) else 0)
-
-
-def _is_alive(state: State) -> bool:
-    pidfd = open_process(state.pid, state.start_time)
-    if pidfd is not None:
-        os.close(pidfd)
-    return pidfd is not None
-
-
-def processes(state: State) -> list[int]:
-    """Return the pids of the container's processes, as the host sees them.
-
-    Its first process, and those in its cgroup, which may outlive it; without one, those in its namespaces.
-    """
-    cgroup = state.kept().cgroup
-    first = [state.pid] if _is_alive(state) else []
-    if cgroup is not None:
-        from .cgroups.removal import pids
-
-        return sorted({*first, *pids(cgroup)})
-    from .members import members
-
-    return members(state.pid) if first else []
-
-
-def _signal_one(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass
-
-
 def delete(directory: Directory, plan: Plan | None, state: State | None, warn: Warn) -> None:
     """Delete a container that has stopped, whose directory is locked."""
     if state is not None:
@@ -420,16 +365,3 @@ def delete(directory: Directory, plan: Plan | None, state: State | None, warn: W
     directory.remove()
     if plan is not None and state is not None:
         call_poststop_hooks(plan, state.id, state.bundle, warn)
-
-
-def end(state: State) -> None:
-    """Kill all of a container, and wait for its end."""
-    pidfd = open_process(state.pid, state.start_time)
-    if pidfd is None:
-        return
-    try:
-        signal_all(state, _signal.SIGKILL)
-        if not wait_for_end(pidfd, _PATIENCE):
-            raise LifecycleError(f"container {state.id!r} does not end, though it was killed")
-    finally:
-        os.close(pidfd)

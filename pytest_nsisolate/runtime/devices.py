@@ -112,7 +112,7 @@ def create_devices(plan: Plan, root_fd: int, made: Mapping[str, int] | None = No
                 _create(device, root_fd)
         except OSError as error:
             call = error.call if isinstance(error, KernelCallError) else str(error)
-            raise SetupError("devices", f"{device.path}: {call}", error.errno or 0) from error
+            raise SetupError("linux.devices", f"{device.path}: {call}", error.errno or 0) from error
     for path, target in DEFAULT_LINKS:
         _link(path, target, plan, root_fd)
 
@@ -152,14 +152,14 @@ def _is_there(device: Device, name: str, parent_fd: int) -> bool:
         return True
     if stat.S_ISREG(found.st_mode) and found.st_size == 0:
         return False  # a mount point that an earlier container left in this rootfs
-    raise SetupError("devices", f"{device.path} is already there, and something else")
+    raise SetupError("linux.devices", f"{device.path} is already there, and something else")
 
 
 def _bind_from_host(device: Device, root_fd: int) -> None:
     host_fd = os.open(device.path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if os.fstat(host_fd).st_rdev != _number(device):
-            raise SetupError("devices", f"the host's {device.path} is another device")
+            raise SetupError("linux.devices", f"the host's {device.path} is another device")
         flags = sys.OPEN_TREE_CLONE | sys.OPEN_TREE_CLOEXEC | sys.AT_EMPTY_PATH
         tree_fd = sys.open_tree(host_fd, "", flags)
         try:
@@ -194,7 +194,9 @@ def _link(path: str, target: str, plan: Plan, root_fd: int) -> None:
     except FileExistsError:
         pass
     except OSError as error:
-        raise SetupError("devices", f"symlink {path} to {target}", error.errno or 0) from error
+        raise SetupError(
+            "linux.devices", f"symlink {path} to {target}", error.errno or 0
+        ) from error
     finally:
         os.close(parent_fd)
 

@@ -21,20 +21,15 @@ from .channel import (
     HOOKS_DONE,
     MAPS_WRITTEN,
     READY,
-    TERMINAL,
     WANT_MAPS,
     Channel,
 )
-from .devices import create_devices, finish_dev, has_own_dev, writable_for_now
 from .errors import KernelCallError, SetupError
 from .executable import DEFAULT_UMASK, execute, find_executable, seal, with_home
-from .inroot import open_or_create
 from .launch_options import LaunchOptions
-from .masks import make_readonly, mask
-from .mount_options import with_label
-from .mounts import perform
 from .preparation import NOTHING
 from .privileges import lower_rlimits, raise_rlimits
+from .rootfs_build import build_root
 from .rootfs_pivot import enter, finish_root, open_root, pivot, prepare_root
 from .syscalls_keyctl import keyctl_join_session_keyring
 from .working_directory import become_in_cwd
@@ -129,7 +124,7 @@ def write_oom_score_adj(process: Process) -> None:
     if process.oom_score_adj is not None:
         hint = "lowering it needs CAP_SYS_RESOURCE"
         namespaces.write_file(
-            "/proc/self/oom_score_adj", str(process.oom_score_adj), "oomScoreAdj", hint
+            "/proc/self/oom_score_adj", str(process.oom_score_adj), "process.oomScoreAdj", hint
         )
 
 
@@ -149,6 +144,7 @@ def container(
     if options.session_keyring:
         join_session_keyring(f"_ses.{options.id}")
     set_names(plan)
+    options.detail(f"child process in init(): builds the root from {plan.root.path}")
     own_namespace = plan.creates("mount")
     if plan.has("mount"):
         root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
@@ -172,6 +168,7 @@ def container(
         settings.apply()
     become_in_cwd(process, keep=capabilities_for(syscall_filter, process))
     program = find_executable(process) if process.args else ""
+    options.detail(f"init: user {process.user.uid}:{process.user.gid}, in {process.cwd}: {program}")
     process = with_home(process)
     channel = wait_for_go(channel, options, preparation.kept_fds)
     try:
@@ -241,6 +238,7 @@ def wait_for_go(
     At the gate everything is closed but what execve needs: *kept_fds*, and those that are preserved.
     """
     gate = options.gate
+    options.detail("init: closing the pipe to signal completion")
     if gate is not None:
         _close_all_but(options.preserve_fds, channel.fileno(), gate.fileno(), *kept_fds)
     channel.send(READY)
@@ -305,58 +303,6 @@ def set_names(plan: Plan) -> None:
             sys.setdomainname(plan.domainname)
     except KernelCallError as error:
         raise SetupError("hostname", error.call, error.errno or 0) from error
-
-
-def build_root(
-    plan: Plan, root_fd: int, channel: Channel, preparation: Preparation = NOTHING
-) -> int | None:
-    """Fill the root below *root_fd*; return the terminal's slave, if the plan has a terminal.
-
-    The order matters: mounts in the plan's order; devices after them, since /dev is one of them;
-    the terminal after /dev/pts; sysctls before /proc/sys is read-only; masks last.
-    """
-    for i, mount in enumerate(plan.mounts):
-        made_fd = preparation.binds.get(i)
-        perform(with_label(writable_for_now(mount), plan.mount_label), root_fd, made_fd)
-    if has_own_dev(plan):
-        create_devices(plan, root_fd, preparation.devices)
-    slave = None
-    if plan.process is not None:
-        slave = _open_terminal(plan.process, root_fd, channel)
-        _create_cwd(plan.process.cwd, root_fd)
-    finish_dev(plan, root_fd)
-    for name, value in plan.sysctl:
-        namespaces.write_file(sysctl_path(name), value, "sysctl")
-    mask(root_fd, plan.masked_paths)
-    make_readonly(root_fd, plan.readonly_paths)
-    return slave
-
-
-def sysctl_path(name: str) -> str:
-    """Return the file of a sysctl. Where slashes separate, a dot is part of a name (sysctl(8))."""
-    slashed = name if 0 < name.find("/") < (name + ".").find(".") else name.replace(".", "/")
-    return f"/proc/sys/{slashed}"
-
-
-def _open_terminal(process: Process, root_fd: int, channel: Channel) -> int | None:
-    if not process.terminal:
-        return None
-    from . import terminal
-
-    master, slave = terminal.open_in_root(root_fd)
-    terminal.bind_console(root_fd, slave)
-    if process.console_size is not None:
-        terminal.set_size(master, process.console_size)
-    channel.send(TERMINAL, fd=master)
-    os.close(master)
-    return slave
-
-
-def _create_cwd(cwd: str, root_fd: int) -> None:
-    try:
-        os.close(open_or_create(root_fd, cwd, directory=True))
-    except OSError:
-        pass  # a read-only root, say; become_in_cwd reports it if it matters
 
 
 def enter_session(process: Process, slave: int | None) -> None:

@@ -81,6 +81,9 @@ def launch_in(
         settings=settings_of(plan, process),
     )
 
+    kinds = [kind for kind, flag in namespaces.CLONE_FLAGS.items() if flag & joined.flags]
+    options.detail(f"nsexec container setup: joined: {', '.join(kinds)} of process {pid}")
+
     def first_stage(channel: Channel) -> NoReturn:
         _first_stage(joined, process, channel, options)
 
@@ -184,6 +187,7 @@ def _second_stage(
     joined: Joiner, process: Process, channel: Channel, options: LaunchOptions
 ) -> NoReturn:
     syscall_filter = joined.syscall_filter
+    options.detail("child process in init(): it is in the container")
     note_ourselves(joined.proc_fd, syscall_filter, joined.settings)
     if options.session_keyring:
         join_session_keyring(f"_ses.{options.id}")
@@ -198,6 +202,7 @@ def _second_stage(
     channel.receive(GO)
     if options.attended:
         die_with_launcher(channel)
+    options.detail(f"setns_init: about to exec {program}")
     seal(process, options.preserve_fds)
     lower_rlimits(process.rlimits)
     execute(program, process, syscall_filter)

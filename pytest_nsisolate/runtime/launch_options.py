@@ -6,7 +6,15 @@ from .record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .gate import Gate
+
+    Detail = Callable[[str], None]
+
+
+def silent(_message: str) -> None:
+    """Say nothing of what is done."""
 
 
 class LaunchOptions(Record):
@@ -14,6 +22,7 @@ class LaunchOptions(Record):
 
     *attended*: the container ends with its launcher. *gate*: where it waits after its launcher has said
     GO, for somebody else to start it. *pivot* False: pivot_root(2) is replaced by moving the mount.
+    *detail* says what is done, wherever the process is that does it; not behind the gate.
     """
 
     id: str = ""
@@ -23,3 +32,4 @@ class LaunchOptions(Record):
     session_keyring: bool = True
     attended: bool = True
     gate: Gate | None = None
+    detail: Detail = silent

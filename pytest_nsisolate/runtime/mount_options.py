@@ -189,7 +189,7 @@ def attributes(options: MountOptions) -> tuple[int, int]:
         if options.flags & ms:
             attr_set |= attr
             attr_clear |= _ATIME
-    if options.cleared & sys.MS_NOATIME and not attr_clear & _ATIME:
+    if options.cleared & (sys.MS_NOATIME | sys.MS_STRICTATIME) and not attr_clear & _ATIME:
         attr_clear |= _ATIME  # which leaves the kernel's default, relatime
     return attr_set, attr_clear
 

@@ -39,16 +39,24 @@ def host_id(mappings: Sequence[IdMapping], container_id: int) -> int:
     return container_id
 
 
+def describe(plan: Plan) -> str:
+    """Say which namespaces the plan creates, and which it joins."""
+    created = [namespace.type for namespace in plan.namespaces if not namespace.path]
+    joined = [f"{ns.type} ({ns.path})" for ns in plan.namespaces if ns.path]
+    return f"new namespaces: {', '.join(created)}; joined: {', '.join(joined)}"
+
+
 def open_joined(plan: Plan) -> list[tuple[int, int]]:
     """Open the namespaces that the plan joins, as (fd, CLONE flag), before any of them is entered."""
     opened = []
     for namespace in plan.namespaces:
         if namespace.path:
             try:
-                fd = os.open(namespace.path, os.O_RDONLY | os.O_CLOEXEC)
+                # What is no namespace may be a pipe, and wait for its other end.
+                fd = os.open(namespace.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             except OSError as error:
                 raise SetupError(
-                    "namespaces",
+                    "linux.namespaces",
                     f"open the {namespace.type} namespace {namespace.path}",
                     error.errno or 0,
                 ) from error
@@ -63,7 +71,8 @@ def join(opened: Sequence[tuple[int, int]]) -> None:
         try:
             sys.setns(fd, flag)
         except KernelCallError as error:
-            raise SetupError("namespaces", error.call, error.errno or 0) from error
+            hint = "the path is not that of such a namespace" if error.errno == errno.EINVAL else ""
+            raise SetupError("linux.namespaces", error.call, error.errno or 0, hint) from error
         os.close(fd)
 
 
@@ -84,7 +93,7 @@ def unshare(flags: int) -> None:
         sys.unshare(flags)
     except KernelCallError as error:
         hint = unshare_hint(error.errno or 0, flags)
-        raise SetupError("namespaces", error.call, error.errno or 0, hint) from error
+        raise SetupError("linux.namespaces", error.call, error.errno or 0, hint) from error
 
 
 def unshare_hint(number: int, flags: int) -> str:
@@ -143,7 +152,7 @@ def write_time_offsets(offsets: Sequence[TimeOffset]) -> None:
     if not offsets:
         return
     lines = "".join(f"{o.clock} {o.secs} {o.nanosecs}\n" for o in offsets)
-    write_file("/proc/self/timens_offsets", lines, "namespaces")
+    write_file("/proc/self/timens_offsets", lines, "linux.timeOffsets")
 
 
 def write_file(path: str, text: str, step: str, hint: str = "") -> None:

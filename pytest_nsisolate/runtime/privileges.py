@@ -59,7 +59,7 @@ def _set_rlimit(limit: Rlimit, soft: int, hard: int) -> None:
         if hard > now:
             hint = f"the hard limit is {now}, and only CAP_SYS_RESOURCE may raise it"
         raise SetupError(
-            "rlimits",
+            "process.rlimits",
             f"setrlimit({limit.type}, soft={limit.soft}, hard={limit.hard})",
             getattr(error, "errno", None) or errno.EPERM,
             hint,
@@ -99,7 +99,7 @@ def drop_bounding(keep: int) -> None:
         try:
             sys.prctl(sys.PR_CAPBSET_DROP, number, name=f"PR_CAPBSET_DROP, {number}")
         except KernelCallError as error:
-            raise SetupError("capabilities", error.call, error.errno or 0) from error
+            raise SetupError("process.capabilities", error.call, error.errno or 0) from error
 
 
 def set_ids(user: User) -> None:
@@ -111,7 +111,7 @@ def set_ids(user: User) -> None:
         except OSError as error:
             hint = f"the id {number} is not mapped" if error.errno == errno.EINVAL else ""
             step = f"{call.__name__}({number})"
-            raise SetupError("user", step, error.errno or 0, hint) from error
+            raise SetupError("process.user", step, error.errno or 0, hint) from error
 
 
 def _set_groups(user: User) -> None:
@@ -123,7 +123,7 @@ def _set_groups(user: User) -> None:
         if error.errno == errno.EPERM and not user.additional_gids:
             return  # setgroups is denied, and there was no /proc to tell
         raise SetupError(
-            "user",
+            "process.user",
             f"setgroups({list(user.additional_gids)})",
             error.errno or 0,
             "additionalGids needs a user namespace whose maps root, or newgidmap, wrote",
@@ -166,7 +166,7 @@ def set_capabilities(wanted: Capabilities, keep: int = 0) -> None:
         ambient = mask_of(wanted.ambient) & mask_of(wanted.permitted)
         raise_ambient(ambient & permitted & inheritable)
     except KernelCallError as error:
-        raise SetupError("capabilities", error.call, error.errno or 0) from error
+        raise SetupError("process.capabilities", error.call, error.errno or 0) from error
 
 
 def _bounding() -> int:

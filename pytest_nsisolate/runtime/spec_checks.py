@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .capabilities import NUMBERS
 from .errors import SpecError
 
 TYPE_CHECKING = False
@@ -21,7 +20,6 @@ def validate(plan: Plan) -> None:
         _sysctls_are_namespaced,
         _devices_need_network_namespace,
         _labels_need_the_kernel,
-        _capabilities_are_known,
     ):
         check(plan)
 
@@ -125,17 +123,3 @@ def _sysctls_are_namespaced(plan: Plan) -> None:
                 f"linux.sysctl.{name}",
                 f'would change the host: add {{"type": "{needed}"}} to linux.namespaces',
             )
-
-
-def _capabilities_are_known(plan: Plan) -> None:
-    """Refuse what is no capability, in a config from before 1.1 of the spec; later ones want a warning."""
-    sets = plan.process.capabilities if plan.process is not None else None
-    if sets is None or not plan.is_older_than(1, 1):
-        return
-    for kind in type(sets)._fields:
-        for i, name in enumerate(getattr(sets, kind)):
-            if name not in NUMBERS:
-                raise SpecError(
-                    f"process.capabilities.{kind}[{i}]",
-                    f"{name!r} is no capability; with an ociVersion of 1.1.0 or later it is only warned of",
-                )

@@ -16,6 +16,7 @@ from .plan import (
     Rlimit,
     Root,
 )
+from .resources import DeviceRule, Resources
 
 _CAPABILITIES = ("CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE")
 
@@ -77,7 +78,7 @@ def default_plan(*, rootless: bool) -> Plan:
     """Return the default plan; *rootless* for a caller without privileges.
 
     Without privileges there is a user namespace that maps root to the caller, the network is the
-    host's (so /sys has to be the host's too), and no group 5 for the terminals.
+    host's (so /sys has to be the host's too), no group 5 for the terminals, and no rule for devices.
     """
     caps = _CAPABILITIES
     process = Process(
@@ -99,10 +100,12 @@ def default_plan(*, rootless: bool) -> Plan:
         namespaces=_namespaces("pid", "network", "ipc", "uts", "mount"),
         masked_paths=DEFAULT_MASKED_PATHS,
         readonly_paths=DEFAULT_READONLY_PATHS,
+        resources=Resources(devices=(DeviceRule(allow=False),)),
     )
     if not rootless:
         return plan
     return plan.replace(
+        resources=None,
         mounts=(_PROC, _DEV, _pts(), _SHM, _MQUEUE, _HOST_SYS),
         namespaces=_namespaces("pid", "ipc", "uts", "mount", "user"),
         uid_mappings=(IdMapping(container_id=0, host_id=os.geteuid(), size=1),),

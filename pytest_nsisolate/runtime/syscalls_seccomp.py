@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 
 from .errors import KernelCallError
@@ -91,3 +92,17 @@ def seccomp_set_mode_filter(flags: int, code: bytes) -> int:
         call = f"seccomp(SECCOMP_SET_MODE_FILTER, {flags:#x})"
         raise KernelCallError(ctypes.get_errno(), call)
     return int(result)
+
+
+def seccomp_knows_flag(flag: int) -> bool:
+    """Tell whether the kernel knows a flag of SECCOMP_SET_MODE_FILTER, by loading no filter with it."""
+    if flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV:
+        flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER
+    _libc.syscall(
+        ctypes.c_long(_SYS_SECCOMP),
+        ctypes.c_uint(SECCOMP_SET_MODE_FILTER),
+        ctypes.c_uint(flag),
+        ctypes.c_void_p(),
+    )
+    # The flags are looked at before the filter, which is at no address.
+    return ctypes.get_errno() == errno.EFAULT

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from . import spec
-from .container import processes
 from .errors import LifecycleError
 from .pausing import cgroup_of
+from .signalling import processes
 from .spec_json import decode, encode
 from .state import STOPPED
 

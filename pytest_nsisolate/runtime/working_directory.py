@@ -26,7 +26,7 @@ def become_in_cwd(process: Process, *, keep: int) -> None:
     if not entered:
         _enter(cwd, may_be_denied=False)
     if not _is_inside():
-        raise SetupError("cwd", f"process.cwd {cwd!r} is outside of the container")
+        raise SetupError("process.cwd", f"{cwd!r} is outside of the container")
 
 
 def _enter(cwd: str, *, may_be_denied: bool) -> bool:
@@ -36,7 +36,7 @@ def _enter(cwd: str, *, may_be_denied: bool) -> bool:
     except OSError as error:
         if may_be_denied and error.errno in (errno.EACCES, errno.EPERM):
             return False
-        raise SetupError("cwd", f"chdir to process.cwd {cwd!r}", error.errno or 0) from error
+        raise SetupError("process.cwd", f"chdir to {cwd!r}", error.errno or 0) from error
     return True
 
 

@@ -68,6 +68,6 @@ def _fetch(suite: type[Suite], release: debian.Release, destination: Path) -> st
             failures.append(f"{codename}: {error}")
             continue
         if failures:
-            print(f"no source of {suite.source_package} in {failures}; took {codename}'s {version}")
+            print(f"took the source of {suite.source_package} of {codename}, {version}: {failures}")
         return version
     raise SetupError(f"{suite.source_package}: no source could be fetched: {'; '.join(failures)}")

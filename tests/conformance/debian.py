@@ -117,49 +117,45 @@ class Release:
             shutil.rmtree(work)
 
     def _source_without_description(self, package: str, work: Path, destination: Path) -> str:
-        """Do what source() does where the mirror has the archives of *package* and not the .dsc file.
+        """Do what source() does where the mirror lacks the .dsc file, or Debian's archive, of *package*.
 
-        The package lists, which are signed, have the checksums of the archives too.
+        The package lists, which are signed, have the checksums of the archives too. Without Debian's archive
+        the source is the upstream one.
         """
-        archives = {}
+        offered = {}
         for line in self._apt("apt-get", "-qq", "source", "--print-uris", package).splitlines():
             uri, name, _size, checksum = line.split()
-            kind = re.search(r"\.(orig|debian)\.tar\.", name)
+            kind = re.search(r"\.(orig|debian)\.tar\.[a-z0-9]+$", name)
             if kind:
-                archives[kind[1]] = work / name
-                fetch = [
-                    "/usr/lib/apt/apt-helper",
-                    "download-file",
-                    uri.strip("'"),
-                    str(work / name),
-                ]
-                command.call([*fetch, checksum], log=self.log)
-        if set(archives) != {"orig", "debian"}:
+                offered[kind[1]] = (uri.strip("'"), work / name, checksum)
+        if set(offered) != {"orig", "debian"}:
             raise SetupError(
                 f"{package}: {self.codename} has no source of an upstream and a Debian archive"
             )
-        unpack = ["tar", "-x", "-C", str(work), "-f"]
-        command.call([*unpack, str(archives["debian"])], log=self.log)
+        upstream = self._download(*offered["orig"])
         destination.mkdir()
-        command.call(
-            [
-                "tar",
-                "-x",
-                "-C",
-                str(destination),
-                "--strip-components=1",
-                "-f",
-                str(archives["orig"]),
-            ],
-            log=self.log,
-        )
-        patches = work / "debian/patches"
-        series = (patches / "series").read_text() if (patches / "series").exists() else ""
-        for name in series.splitlines():
-            if name.strip() and not name.startswith("#"):
-                apply = ["patch", "-s", "-p1", "-i", str(patches / name.strip())]
-                command.call(apply, log=self.log, directory=destination)
-        return archives["debian"].name.partition("_")[2].partition(".debian.tar.")[0]
+        unpack = ["tar", "-x", "-C", str(destination), "--strip-components=1", "-f", str(upstream)]
+        command.call(unpack, log=self.log)
+        version = re.split(r"_|\.debian\.", offered["debian"][1].name)[1]
+        try:
+            archive = self._download(*offered["debian"])
+        except SetupError:
+            return f"{version} without Debian's patches"
+        command.call(["tar", "-x", "-C", str(work), "-f", str(archive)], log=self.log)
+        self._patch(destination, work / "debian/patches")
+        return version
+
+    def _download(self, uri: str, destination: Path, checksum: str) -> Path:
+        fetch = ["/usr/lib/apt/apt-helper", "download-file", uri, str(destination), checksum]
+        command.call(fetch, log=self.log)
+        return destination
+
+    def _patch(self, source: Path, patches: Path) -> None:
+        series = patches / "series"
+        for line in series.read_text().splitlines() if series.exists() else ():
+            if line.strip() and not line.startswith("#"):
+                apply = ["patch", "-s", "-p1", "-i", str(patches / line.split()[0])]
+                command.call(apply, log=self.log, directory=source)
 
     def unpack(self, packages: Sequence[str], destination: Path) -> None:
         """Download *packages* and unpack them below *destination*."""

@@ -15,7 +15,8 @@ from typing import Any
 from .identity import Identity, demotion
 from .runtime_under_test import runtime_command
 
-TIMEOUT = 10
+#: Seconds after which something is not going to happen any more; machines that are emulated need longer.
+TIMEOUT = 10 * int(os.environ.get("NSISOLATE_TEST_SLOWNESS", "1"))
 BUSYBOX = "/usr/bin/busybox"
 APPLETS = (
     "sh ls cat ps id pwd env mount umount hostname dnsdomainname sleep kill readlink stat touch rm mkdir "
@@ -101,7 +102,10 @@ def base_config(identity: Identity) -> Config:
 
 @dataclass
 class Bundle:
-    """A bundle directory, its config, and the runs of it; *settings* go before the verb."""
+    """A bundle directory, its config, and the runs of it.
+
+    *settings* go before the verb, *variables* into the runtime's own environment.
+    """
 
     path: Path
     identity: Identity
@@ -109,6 +113,7 @@ class Bundle:
     id: str = field(default_factory=lambda: f"nsisolate-test-{uuid.uuid4().hex[:12]}")
     started: list[Running] = field(default_factory=list)
     settings: tuple[str, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def rootfs(self) -> Path:
@@ -197,6 +202,7 @@ class Bundle:
             "HOME": str(self.path),
             "XDG_RUNTIME_DIR": str(self.path),
             "NSISOLATE_TEST": self.id,
+            **self.variables,
         }
 
     def start(self, script: str | None = None, **options: Any) -> Running:

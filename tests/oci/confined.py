@@ -20,6 +20,13 @@ WHO_HAS_CGROUPS = pytest.mark.parametrize(
 )
 
 
+def need_controllers() -> None:
+    """Skip where the controllers of memory, CPU and pids are missing."""
+    there = (CGROUPS / "cgroup.controllers").read_text() if V2 else " ".join(os.listdir(CGROUPS))
+    lacking = {"memory", "cpu", "pids"} - {*there.replace(",", " ").split()}
+    capabilities.need(not lacking, f"the cgroup controllers {', '.join(sorted(lacking))}")
+
+
 def cgroup_of(pid: int, controller: str) -> Path:
     """Return the cgroup of a process; on v1, the controller's."""
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():

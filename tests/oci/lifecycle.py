@@ -59,7 +59,15 @@ def launch(bundle: Bundle, verb_name: str, *options: str) -> Path:
     output = bundle.path / "output"
     with output.open("wb") as file:
         done = subprocess.run(
-            [*runtime_command(), verb_name, *options, "--bundle", str(bundle.path), bundle.id],
+            [
+                *runtime_command(),
+                *bundle.settings,
+                verb_name,
+                *options,
+                "--bundle",
+                str(bundle.path),
+                bundle.id,
+            ],
             cwd="/",
             env=bundle.environment(),
             stdin=subprocess.DEVNULL,

@@ -25,6 +25,11 @@ def is_crun() -> bool:
     return "crun" in runtime_command()[0]
 
 
+def is_runc() -> bool:
+    """Tell whether it is runc."""
+    return "runc" in runtime_command()[0]
+
+
 def ours_only(reason: str) -> pytest.MarkDecorator:
     """Mark a test that is about something of ours alone."""
     return pytest.mark.skipif(not is_ours(), reason=f"ours only: {reason}")

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from .. import capabilities
 from .bundle import TIMEOUT, Bundle
-from .confined import V2, WHO_HAS_CGROUPS
+from .confined import V2, WHO_HAS_CGROUPS, need_controllers
 from .identity import demotion
 from .lifecycle import ok, start, state, verb, wait_for, wait_for_status
 from .runtime_under_test import is_crun, ours_only, runtime_command
@@ -25,8 +24,10 @@ UNLIMITED = 2**64 - 1 if V2 else 9223372036854771712
 
 
 @pytest.fixture(autouse=True)
-def _has_the_verb() -> None:
-    capabilities.need(not is_crun(), "a runtime that has the verb")
+def _has_what_it_takes() -> None:
+    if is_crun():
+        pytest.skip("crun has no such verb")
+    need_controllers()
 
 
 def stats(bundle: Bundle) -> dict[str, Any]:
@@ -81,8 +82,8 @@ def test_stats_have_runcs_layout(bundle: Bundle) -> None:
     assert 0 < usage["usage"] <= usage["max"] < 32 << 20
     assert usage["failcnt"] == 0
     assert "limit" in data["memory"]["swap"]
-    assert 0 in data["cpuset"]["cpus"]
     if not V2:
+        assert 0 in data["cpuset"]["cpus"]
         assert data["memory"]["raw"]["hierarchical_memory_limit"] == 32 << 20
         assert sum(data["cpu"]["usage"]["percpu"]) > 0
 
@@ -117,6 +118,7 @@ def test_the_interval_is_five_seconds(bundle: Bundle) -> None:
     """Without an interval the first statistics take their time; the end comes at once all the same."""
     start(bundle)
     with events(bundle) as popen:
+        wait_for(lambda: is_watching(popen))
         ok(bundle, "kill", bundle.id, "KILL")
         wait_for_status(bundle, "stopped")
         ok(bundle, "delete", bundle.id)
@@ -140,8 +142,7 @@ def test_want_of_memory_is_an_event(bundle: Bundle) -> None:
     hog = "until [ -e /tmp/go ]; do sleep 0.05; done; dd if=/dev/zero of=/dev/null bs=100M count=1"
     output = start(bundle, f"echo started; {hog}; echo $?; sleep 100")
     with events(bundle, "--interval", "1h") as popen:
-        listening = f"/proc/{popen.pid}/fd"
-        wait_for(lambda: is_watching(listening))
+        wait_for(lambda: is_watching(popen))
         (bundle.rootfs / "tmp/go").touch()
         assert json.loads(next_line(popen)) == {"type": "oom", "id": bundle.id}
         wait_for(lambda: "137" in output.read_text())
@@ -151,9 +152,9 @@ def test_want_of_memory_is_an_event(bundle: Bundle) -> None:
             assert json.loads(line)["type"] == "oom"
 
 
-def is_watching(fds: str) -> bool:
+def is_watching(popen: subprocess.Popen[bytes]) -> bool:
     """Tell whether the runtime has opened what tells of want of memory."""
-    for fd in Path(fds).iterdir():
+    for fd in Path(f"/proc/{popen.pid}/fd").iterdir():
         try:
             link = os.readlink(fd)
         except OSError:

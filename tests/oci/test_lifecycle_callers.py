@@ -33,6 +33,8 @@ def test_list_has_every_container(bundle: Bundle) -> None:
     ]
     assert entry == state(bundle)
     assert_one_sentence(verb(bundle, "list", "--format", "xml"), "xml")
+    # Compact, as Go writes it: there are readers that do not parse it.
+    assert f'"id":"{bundle.id}","pid":{pid},' in ok(bundle, "list", "-f", "json").out
 
 
 def test_list_without_containers(bundle: Bundle) -> None:
@@ -100,14 +102,54 @@ def test_errors_are_in_the_log_as_json(bundle: Bundle) -> None:
     assert 'level=error msg="container does not exist' in log.read_text().splitlines()[1]
 
 
-@pytest.mark.parametrize("identity", ["user"], indirect=True)
+#: What is said from inside; callers look for the words that runc has there.
+FROM_INSIDE = ("nsexec container setup: ", "child process in init()")
+
+
 def test_debug_says_what_is_done(bundle: Bundle) -> None:
-    """``--debug`` adds lines of that level."""
-    log = bundle.path / "log"
+    """``--debug`` says what is done on standard error, also from inside, and leaves nothing in there."""
+    bundle.process["args"] = ["sh", "-c", "ls / /proc/$$/fd"]
     bundle.write_config()
-    ok(bundle, "--debug", "--log", str(log), "run", bundle.id)
-    assert "level=debug" in log.read_text()
-    assert "mount -t proc proc /proc" in log.read_text()
+    finished = ok(bundle, "--debug", "run", bundle.id)
+    details = finished.err.splitlines()
+    assert all(line.startswith('time="20') and " level=debug msg=" in line for line in details)
+    for part in (
+        *FROM_INSIDE,
+        "mount -t proc proc /proc",
+        "init: closing the pipe to signal completion",
+    ):
+        assert [line for line in details if part in line], part
+    assert finished.out == ok(bundle, "run", bundle.id).out
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_debug_goes_to_the_log(bundle: Bundle, form: str) -> None:
+    """With ``--log`` it goes there instead, also what is said behind pivot_root."""
+    log = bundle.path / "log"
+    log.touch()
+    log.chmod(0o666)
+    settings = ("--debug", "--log", str(log), "--log-format", form)
+    bundle.process["args"] = ["sleep", "100"]
+    bundle.write_config()
+    ok(bundle, *settings, "create", bundle.id)
+    created = log.read_text()
+    ok(bundle, *settings, "start", bundle.id)
+    assert ok(bundle, *settings, "exec", bundle.id, "true").err == ""
+    executed = log.read_text().removeprefix(created)
+    for text, last in (
+        (created, "init: closing the pipe"),
+        (executed, "setns_init: about to exec"),
+    ):
+        for part in (*FROM_INSIDE, last):
+            assert part in text
+    assert set(_levels(log.read_text(), form)) == {"debug"}
+
+
+def _levels(text: str, form: str) -> list[str]:
+    """Return the level of each line."""
+    if form == "json":
+        return [json.loads(line)["level"] for line in text.splitlines()]
+    return [line.split(" level=")[1].split()[0] for line in text.splitlines()]
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,7 @@ def test_the_listener_gets_the_descriptor(bundle: Bundle, listen: Any) -> None:
     assert running.line() == "ready"
     state = listener.message
     assert state["fds"] == ["seccompFd"]
+    assert state["ociVersion"] == "0.2.0"
     assert state["metadata"] == "for you"
     assert state["pid"] == state["state"]["pid"] == running.container_pid()
     assert state["state"]["id"] == bundle.id
@@ -174,8 +175,18 @@ def test_a_listener_that_is_not_there(bundle: Bundle) -> None:
     assert_one_sentence(bundle.run("true"), sentence, "ENOENT")
 
 
-def test_without_notify_the_listener_is_ignored(bundle: Bundle) -> None:
-    """config-linux.md: the state is sent when SCMP_ACT_NOTIFY is used."""
+def test_without_notify_it_is_told_all_the_same(bundle: Bundle, listen: Any) -> None:
+    """A listener that is asked nothing gets the state and the descriptor, as with crun."""
+    listener = listen("mkdir")
+    bundle.linux["seccomp"]["syscalls"] = []
+    assert bundle.output("mkdir /tmp/x; echo ran") == "ran"
+    listener.finish()
+    assert listener.message["state"]["id"] == bundle.id
+    assert (listener.asked, listener.after) == (0, b"")
+
+
+def test_without_notify_it_may_be_missing(bundle: Bundle) -> None:
+    """config-linux.md: the state is sent when SCMP_ACT_NOTIFY is used, so that nothing depends on it here."""
     profile(bundle, refuse("mkdir"))
     bundle.linux["seccomp"]["listenerPath"] = str(bundle.path / "missing")
     assert bundle.output("echo ran") == "ran"

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+from importlib.util import find_spec
 
 import pytest
 
 from .bundle import BUSYBOX, Bundle
+from .lifecycle import ok
 from .runtime_under_test import is_ours, ours_only
 from .test_errors import assert_one_sentence, call
+
+VERBS = (
+    "create start run state kill delete pause resume update events exec list ps spec features "
+    "checkpoint restore"
+).split()
 
 
 def spec(bundle: Bundle) -> None:
@@ -44,6 +52,18 @@ def test_the_default_config_fits_the_cgroups(bundle: Bundle) -> None:
 
 
 @ours_only("its own file")
+@pytest.mark.parametrize("identity", ["user"], indirect=True)
+def test_spec_writes_the_file_that_is_named(bundle: Bundle) -> None:
+    """``--file`` is below the bundle, or anywhere."""
+    for name in ("other.json", str(bundle.path / "tmp.json")):
+        ok(bundle, "spec", "-b", str(bundle.path), "--rootless", "--file", name)
+    texts = [(bundle.path / name).read_text() for name in ("other.json", "tmp.json")]
+    assert json.loads(texts[0])["root"]["path"] == "rootfs"
+    assert texts[0] == texts[1]
+    assert not (bundle.path / "config.json").exists()
+
+
+@ours_only("its own file")
 def test_spec_does_not_overwrite(bundle: Bundle) -> None:
     """A config.json that is there is left alone."""
     (bundle.path / "config.json").write_text("mine")
@@ -67,8 +87,8 @@ def test_features_is_the_specs_structure(bundle: Bundle) -> None:
     assert linux["cgroup"] == {
         "v1": True,
         "v2": True,
-        "systemd": False,
-        "systemdUser": False,
+        "systemd": find_spec("jeepney") is not None,
+        "systemdUser": find_spec("jeepney") is not None,
         "rdma": True,
     }
     for name in ("apparmor", "selinux", "intelRdt", "netDevices"):
@@ -87,18 +107,56 @@ def test_features_is_the_specs_structure(bundle: Bundle) -> None:
 def test_version_names_the_program_and_the_spec(bundle: Bundle) -> None:
     """``--version`` prints both versions."""
     out = call(bundle, "--version").out
-    assert out.startswith("nsisolate version ")
-    assert "\nspec: 1." in out
+    first, commit, spec_line, *_ = out.splitlines()
+    assert re.fullmatch(
+        r"nsisolate version \d+\.\d+\.\d+, in place of runc version 1\.\d+\.\d+", first
+    )
+    assert commit == f"commit: v{first.split()[2].rstrip(',')}"
+    assert spec_line.startswith("spec: 1.")
 
 
 @ours_only("its own text")
 @pytest.mark.parametrize("identity", ["user"], indirect=True)
-@pytest.mark.parametrize("args", [["--help"], ["-h"], ["run", "--help"], ["spec", "-h"]])
-def test_help_is_not_an_error(bundle: Bundle, args: list[str]) -> None:
-    """``--help`` prints the usage on standard output."""
+@pytest.mark.parametrize("args", [["--help"], ["-h"], ["help"]])
+def test_help_names_the_verbs(bundle: Bundle, args: list[str]) -> None:
+    """``--help`` prints on standard output what the program is, and lists the verbs."""
     finished = call(bundle, *args)
     assert finished.code == 0
-    assert finished.out.startswith("usage: nsisolate")
+    name = "   nsisolate, in place of runc - Open Container Initiative runtime"
+    assert finished.lines[:2] == ["NAME:", name]
+    listed = finished.out.partition("VERBS:\n")[2].partition("\n\n")[0]
+    assert [line.split()[0] for line in listed.splitlines()] == VERBS
+
+
+@ours_only("its own text")
+@pytest.mark.parametrize("identity", ["user"], indirect=True)
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_each_verb_has_its_help(bundle: Bundle, verb: str, option: str) -> None:
+    """A verb's help says what it is, whose place it takes, and how it is used."""
+    finished = call(bundle, verb, option)
+    assert (finished.code, finished.err) == (0, "")
+    assert finished.lines[0] == "NAME:"
+    assert finished.lines[1].startswith(f"   nsisolate {verb}, in place of runc {verb} - ")
+    assert finished.lines[3] == "USAGE:"
+    assert finished.lines[4].startswith(f"   nsisolate {verb}")
+
+
+@ours_only("its own text")
+@pytest.mark.parametrize("identity", ["user"], indirect=True)
+def test_a_verb_that_is_none(bundle: Bundle) -> None:
+    """There is neither the verb nor help for it."""
+    assert_one_sentence(call(bundle, "nosuch", "id"), "unknown verb 'nosuch'")
+    assert_one_sentence(call(bundle, "nosuch", "-h"), "No help topic for 'nosuch'")
+
+
+@ours_only("crun may have CRIU")
+@pytest.mark.parametrize("identity", ["user"], indirect=True)
+@pytest.mark.parametrize("verb", ["checkpoint", "restore"])
+def test_checkpoints_are_refused(bundle: Bundle, verb: str) -> None:
+    """Whatever comes with the verb, the answer is one sentence with the reason."""
+    finished = call(bundle, verb, "--work-path", "/tmp/x", bundle.id)
+    assert_one_sentence(finished, f"{verb} is not supported", "CRIU")
 
 
 @ours_only("its own text")
@@ -107,7 +165,7 @@ def test_without_a_verb_the_help_is_an_error(bundle: Bundle) -> None:
     """Without arguments there is help, and exit code 1."""
     finished = call(bundle)
     assert finished.code == 1
-    assert "usage" in finished.out
+    assert "USAGE" in finished.out
 
 
 def test_a_rootfs_with_one_file_is_enough(bundle: Bundle) -> None:

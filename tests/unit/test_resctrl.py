@@ -50,6 +50,22 @@ def test_a_class_that_is_there_must_agree(tmp_path: Path) -> None:
         prepare(IntelRdt(clos_id="missing"), "box", str(tmp_path))
 
 
+@pytest.mark.parametrize("field", ["enable_monitoring", "enable_cmt", "enable_mbm"])
+def test_a_monitoring_group_is_the_containers(tmp_path: Path, field: str) -> None:
+    """A group of its own below the class, which its processes join, and which goes with it."""
+    (tmp_path / "named/mon_groups").mkdir(parents=True)
+    (tmp_path / "named/schemata").touch()
+    wanted = IntelRdt(clos_id="named").replace(**{field: True})
+    made = prepare(wanted, "box", str(tmp_path))
+    made.join()
+    for directory in ("named", "named/mon_groups/box"):
+        assert (tmp_path / directory / "tasks").read_text() == "0"
+    (tmp_path / "named/mon_groups/box/tasks").unlink()
+    made.remove()
+    assert not (tmp_path / "named/mon_groups/box").exists()
+    assert (tmp_path / "named").is_dir(), "a named class stays"
+
+
 def test_other_schemata_for_a_class_in_use(tmp_path: Path) -> None:
     """``update`` writes to the container's own class, which a state file has kept."""
     preparation = Preparation()

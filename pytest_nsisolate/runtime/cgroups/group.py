@@ -92,9 +92,7 @@ class Cgroup(Record):
         if self.unit:
             from .systemd.unit import limit
 
-            limit(self.unit, wanted, on_v1=self.directory("devices") is not None)
-            # Again: what it writes to the files itself is only about right.
-            self._write_all(pending)
+            limit(self, wanted)
         if resources.devices:
             self._limit_devices(resources.devices)
 

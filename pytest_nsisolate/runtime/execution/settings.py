@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ..plan import Plan, Process
     from .records import IoPriority, MemoryPolicy, Scheduler
 
+_LABEL_FIELDS = {"apparmor": "process.apparmorProfile", "selinux": "process.selinuxLabel"}
+
 
 class Settings:
     """What is to be applied."""
@@ -30,17 +32,17 @@ class Settings:
     def __init__(self, plan: Plan, process: Process) -> None:
         self._plan = plan
         self._process = process
-        self._labels: list[tuple[int, str]] = []
+        self._labels: list[tuple[int, str, str]] = []
 
     def open_labels(self, proc_fd: int) -> None:
         """Open where the labels are written to, below *proc_fd*: the /proc of the host."""
-        for kind, text in (
+        for kind, label in (
             ("apparmor", self._process.apparmor_profile),
             ("selinux", self._process.selinux_label),
         ):
-            if text:
-                prefix = "exec " if kind == "apparmor" else ""
-                self._labels.append((label_fd(kind, proc_fd), prefix + text))
+            if label:
+                text = f"exec {label}" if kind == "apparmor" else label
+                self._labels.append((_label_fd(kind, proc_fd), text, _LABEL_FIELDS[kind]))
 
     def apply(self) -> None:
         """Apply all, with the caller's capabilities; the labels take effect with execve."""
@@ -54,12 +56,12 @@ class Settings:
             _attempt("process.scheduler", lambda: _set_scheduler(scheduler))
         if (priority := process.io_priority) is not None:
             _attempt("process.ioPriority", lambda: _set_io_priority(priority))
-        for fd, text in self._labels:
+        for fd, text, field in self._labels:
             try:
                 os.write(fd, text.encode())
             except OSError as error:
                 call = f"write {text!r} to /proc/self/attr/exec"
-                raise SetupError("labels", call, error.errno or 0) from error
+                raise SetupError(field, call, error.errno or 0) from error
             finally:
                 os.close(fd)
 
@@ -115,7 +117,7 @@ def set_cpu_affinity(cpus: str) -> None:
         raise SetupError("process.execCPUAffinity", call, error.errno or 0) from error
 
 
-def label_fd(kind: str, proc_fd: int) -> int:
+def _label_fd(kind: str, proc_fd: int) -> int:
     """Open the file that the next execve's label is written to (proc(5), /proc/pid/attr)."""
     for path in (f"self/attr/{kind}/exec", "self/attr/exec"):
         try:
@@ -123,8 +125,8 @@ def label_fd(kind: str, proc_fd: int) -> int:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise SetupError("labels", f"open /proc/{path}", error.errno or 0) from error
-    raise SetupError("labels", "there is no /proc/self/attr/exec")
+            raise SetupError(_LABEL_FIELDS[kind], f"open /proc/{path}", error.errno or 0) from error
+    raise SetupError(_LABEL_FIELDS[kind], "there is no /proc/self/attr/exec")
 
 
 def has_apparmor() -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from ..errors import UnsupportedError
-from .records import ACTIONS, OPERATORS, WITH_ERRNO, Seccomp, SyscallArg, SyscallRule
+from .records import ACTIONS, ARCHITECTURES, OPERATORS, WITH_ERRNO, Seccomp, SyscallArg, SyscallRule
 from .unknown_calls import answer_unknown
 
 TYPE_CHECKING = False
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _EPERM = 1
+_ALLOW = ACTIONS["SCMP_ACT_ALLOW"]
 _PERMISSIVE = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG")
 _REMEDY = (
     "needs libseccomp and a Python binding for it: "
@@ -38,8 +40,9 @@ def compile_profile(profile: Seccomp) -> bytes:
     lib = binding()
     default = _action(profile.default_action, profile.default_errno_ret)
     found = lib.SyscallFilter(default)
-    for name in profile.architectures:
-        _add_architecture(lib, found, name)
+    for i, name in enumerate(profile.architectures):
+        if problem := _refusal(lib, found, name):
+            raise UnsupportedError(f"linux.seccomp.architectures[{i}]: {problem}")
     for i, rule in enumerate(profile.syscalls):
         action = _action(rule.action, rule.errno_ret)
         if action == default:
@@ -61,16 +64,25 @@ def _action(name: str, errno_ret: int | None) -> int:
     return ACTIONS[name]
 
 
-def _add_architecture(lib: Any, found: Any, name: str) -> None:
+def known_architectures() -> list[str]:
+    """Return the architectures that a filter can be for on this machine. Raises UnsupportedError."""
+    lib = binding()
+    return [name for name in ARCHITECTURES if not _refusal(lib, lib.SyscallFilter(_ALLOW), name)]
+
+
+def _refusal(lib: Any, found: Any, name: str) -> str:
+    """Let the filter be for an architecture too; return why it cannot, or an empty string."""
     token = getattr(lib.Arch, name.removeprefix("SCMP_ARCH_"), None)
+    if token is None:
+        return f"this libseccomp does not know {name}"
     try:
-        if token is not None:
-            if not found.exist_arch(token):
-                found.add_arch(token)
-            return
-    except (OSError, RuntimeError, ValueError):
-        pass
-    raise UnsupportedError(f"linux.seccomp.architectures: this libseccomp does not know {name}")
+        if not found.exist_arch(token):
+            found.add_arch(token)
+    except (OSError, RuntimeError, ValueError) as error:
+        if getattr(error, "errno", 0) == errno.EDOM:
+            return f"{name} has another byte order than this machine, and no filter has both"
+        return f"libseccomp refuses {name}: {error}"
+    return ""
 
 
 def _is_known(lib: Any, name: str) -> bool:

@@ -6,6 +6,7 @@ import os
 
 from .. import syscalls_seccomp as sys
 from ..errors import KernelCallError, SetupError
+from ..plan import SPEC_VERSION
 from .compile import compile_profile
 from .records import FLAGS, Seccomp
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 _STEP = "seccomp"
 #: In the container process state, until the pid is known; no pid has so many digits.
 _PID = 10**18
-_VERSION = "1.3.0"
+#: The version of the container process state, which is as old as this: so it is in config-linux.md's example
+#: (runtime-spec 1.1), and so crun sends it.
+_VERSION = "0.2.0"
 
 
 class Filter:
@@ -31,13 +34,12 @@ class Filter:
         self._flags = 0
         for flag in profile.flags:
             self._flags |= FLAGS[flag]
-        self.socket_fd = -1
         self._message = ""
-        if profile.notified:
+        self.socket_fd = _connect(profile)
+        if self.socket_fd >= 0:
             # One thread needs no synchronising, which the kernel would want to report differently.
             self._flags = self._flags & ~sys.SECCOMP_FILTER_FLAG_TSYNC
             self._flags |= sys.SECCOMP_FILTER_FLAG_NEW_LISTENER
-            self.socket_fd = _connect(profile.listener_path)
             self._message = _process_state(profile, state)
         else:
             # Without a listener nobody waits, and the kernel refuses the flag.
@@ -86,15 +88,23 @@ class Filter:
             pass  # as the profile has it
 
 
-def _connect(path: str) -> int:
+def _connect(profile: Seccomp) -> int:
+    """Return a connection to the listener, or -1 where there is none, and none is needed.
+
+    It is told of any filter, as with crun; but one that asks it nothing does not depend on it.
+    """
     import _socket
 
+    if not profile.listener_path:
+        return -1
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
-        connection.connect(path)
+        connection.connect(profile.listener_path)
     except OSError as error:
         connection.close()
-        call = f"failed to connect with seccomp agent at linux.seccomp.listenerPath {path!r}"
+        if not profile.notified:
+            return -1
+        call = f"failed to connect with seccomp agent at linux.seccomp.listenerPath {profile.listener_path!r}"
         raise SetupError(_STEP, call, error.errno or 0) from error
     fd = connection.detach()
     os.set_inheritable(fd, False)
@@ -108,5 +118,5 @@ def _process_state(profile: Seccomp, state: Mapping[str, object]) -> str:
     process: dict[str, object] = {"ociVersion": _VERSION, "fds": ["seccompFd"], "pid": _PID}
     if profile.listener_metadata:
         process["metadata"] = profile.listener_metadata
-    process["state"] = {"ociVersion": _VERSION, "status": "creating", "pid": _PID, **state}
+    process["state"] = {"ociVersion": SPEC_VERSION, "status": "creating", "pid": _PID, **state}
     return json.dumps(process)

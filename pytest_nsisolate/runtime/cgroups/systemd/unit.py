@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from ...errors import SetupError
+from ..group import Cgroup, read, write
 from .bus import Systemd
 from .properties import properties
 
@@ -11,13 +13,38 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...resources import Resources
 
+#: What systemd writes again, all of it, whenever it is told anything about the unit.
+_WRITTEN_AGAIN = (
+    "cpu.max cpu.weight cpu.idle cpuset.cpus cpuset.mems io.weight io.bfq.weight memory.min memory.low "
+    "memory.high memory.max memory.swap.max memory.zswap.max pids.max "
+    "cpu.shares cpu.cfs_period_us cpu.cfs_quota_us memory.limit_in_bytes blkio.weight blkio.bfq.weight"
+).split()
 
-def limit(unit: str, resources: Resources, *, on_v1: bool) -> None:
-    """Tell systemd of the limits. Raises SetupError and UnsupportedError."""
-    found = properties(resources, on_v1=on_v1)
-    if found:
-        with Systemd() as systemd:
-            systemd.set_properties(unit, found)
+
+def limit(cgroup: Cgroup, resources: Resources) -> None:
+    """Tell systemd of limits that are in the cgroup's files. Raises SetupError and UnsupportedError."""
+    found = properties(resources, on_v1=cgroup.directory("devices") is not None)
+    if not found:
+        return
+    paths = [f"{directory}/{name}" for directory in cgroup.paths for name in _WRITTEN_AGAIN]
+    before = [(path, content) for path in paths if (content := read(path))]
+    with Systemd() as systemd:
+        systemd.set_properties(cgroup.unit, found)
+    # It knows a quota as a percentage, and weights on its own scale: the files had it right.
+    _write_back(before, strictly=False)
+    _write_back(before, strictly=True)
+
+
+def _write_back(contents: list[tuple[str, str]], *, strictly: bool) -> None:
+    """Write what differs; not *strictly*: of two that bound each other either may have to go first."""
+    for path, content in contents:
+        if read(path) != content:
+            for line in content.splitlines():
+                try:
+                    write(path, line, "")
+                except SetupError:
+                    if strictly:
+                        raise
 
 
 def attach(unit: str, directory: str) -> None:

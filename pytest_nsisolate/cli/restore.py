@@ -1,0 +1,28 @@
+"""``nsisolate restore``: what callers of runc may ask for, and get a clear answer to."""
+
+from __future__ import annotations
+
+from ..runtime.errors import UnsupportedError
+from .arguments import HelpRequested
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from .settings import Settings
+
+HELP = """\
+USAGE:
+   nsisolate restore [OPTIONS] ID
+
+Would make a container from a checkpoint. It is not supported: that takes CRIU.
+"""
+
+
+def main(argv: list[str], _settings: Settings) -> NoReturn:
+    """Refuse. Raises UnsupportedError, and HelpRequested."""
+    if "--help" in argv or "-h" in argv:
+        raise HelpRequested
+    raise UnsupportedError(
+        "restore is not supported: it takes CRIU, which this runtime does not use"
+    )

@@ -1,0 +1,75 @@
+"""Containers whose cgroups systemd makes, and what systemctl(1) says of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+from pathlib import Path
+
+from .. import capabilities
+from .bundle import Bundle
+from .identity import Identity
+
+SYSTEM_BUS = "/run/dbus/system_bus_socket"
+
+
+def user_bus() -> str:
+    """Return the path of our own bus."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
+    return f"{runtime}/bus"
+
+
+def managed(bundle: Bundle) -> Bundle:
+    """Let the bundle's cgroup be made by systemd; skip where there is none for its caller."""
+    user = bundle.identity.is_ordinary_user
+    if user and capabilities.is_root():
+        capabilities.need_of_machine(False, "a login as the ordinary user")
+    bus = user_bus() if user else SYSTEM_BUS
+    capabilities.need_of_machine(os.path.isdir("/run/systemd/system"), "systemd")
+    capabilities.need_of_machine(os.path.exists(bus), f"the bus {bus}")
+    capabilities.need(importlib.util.find_spec("jeepney") is not None, "jeepney")
+    if user:
+        bundle.variables["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={bus}"
+    bundle.settings = ("--cgroup-manager", "systemd")
+    return bundle
+
+
+def default_slice(identity: Identity) -> str:
+    """Return the slice of those that ask for none."""
+    return "user.slice" if identity.is_ordinary_user else "system.slice"
+
+
+def unit_of(bundle: Bundle) -> str:
+    """Return the name of the container's unit."""
+    path = str(bundle.linux.get("cgroupsPath") or f":nsisolate:{bundle.id}")
+    return "-".join(path.split(":")[1:]) + ".scope"
+
+
+def show(bundle: Bundle, *names: str) -> list[str]:
+    """Return properties of the container's unit."""
+    user = ["--user"] if bundle.identity.is_ordinary_user else []
+    found = []
+    for name in names:
+        command = ["systemctl", *user, "show", "--value", "-p", name, unit_of(bundle)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        found.append(done.stdout.strip())
+    return found
+
+
+def cgroup_of_unit(bundle: Bundle) -> Path:
+    """Return the directory of the unit's cgroup."""
+    (path,) = show(bundle, "ControlGroup")
+    assert path
+    return Path(f"/sys/fs/cgroup{path}")
+
+
+def assert_gone(bundle: Bundle) -> None:
+    """Check that systemd has forgotten the unit, and the kernel its cgroup."""
+    assert show(bundle, "LoadState", "ActiveState") == ["not-found", "inactive"]
+    assert not list(Path("/sys/fs/cgroup").glob(f"**/{glob_escaped(unit_of(bundle))}"))
+
+
+def glob_escaped(name: str) -> str:
+    """Return a pattern that matches *name* alone."""
+    return name.replace("[", "[[]")
