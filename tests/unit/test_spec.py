@@ -23,6 +23,7 @@ from pytest_nsisolate.runtime.plan import (
     TimeOffset,
     User,
 )
+from pytest_nsisolate.runtime.spec_resources import read_device_rule
 
 from .plans import whole_config as whole
 from .plans_execution import READ_LINUX, READ_PROCESS, WRONG_EXECUTION
@@ -201,6 +202,13 @@ def test_a_wrong_value_names_its_field(bundle: str, path: str, value: object) ->
     assert str(caught.value).startswith(f"{path}: ")
     # The longest names all of libseccomp's architectures.
     assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("access", ["a", "rwa", "", "rwm"])
+def test_all_that_a_device_rule_denies(access: str) -> None:
+    """The ``a`` of cgroup v1 denies everything, and so does no letter; nothing is allowed by it."""
+    rule = {"allow": False, "type": "c", "major": 1, "minor": 11, "access": access}
+    assert read_device_rule(rule, "rule").access == "rwm"
 
 
 @pytest.mark.parametrize(
