@@ -12,6 +12,7 @@ import pytest
 from .. import capabilities
 from . import lifecycle
 from .bundle import Bundle
+from .confined import cgroups_named
 from .runtime_under_test import ours_only
 from .test_errors import assert_one_sentence
 
@@ -53,7 +54,7 @@ def test_the_container_is_in_its_cgroup(confined: Bundle) -> None:
     lines = confined.output("cat /proc/self/cgroup").splitlines()
     assert lines
     assert all(line.endswith(f":/{confined.id}") for line in lines)
-    assert not list(CGROUPS.glob(f"**/{confined.id}"))
+    assert not cgroups_named(confined.id)
 
 
 @ROOT
@@ -69,7 +70,7 @@ def test_parents_that_were_made_go_too(confined: Bundle) -> None:
     """A path of several new directories leaves none behind."""
     confined.linux["cgroupsPath"] = f"/{confined.id}/inner/most"
     assert "/inner/most" in confined.output("cat /proc/self/cgroup")
-    assert not list(CGROUPS.glob(f"**/{confined.id}"))
+    assert not cgroups_named(confined.id)
 
 
 @ROOT
@@ -119,7 +120,7 @@ def test_without_a_path_the_id_names_the_cgroup(confined: Bundle) -> None:
     del confined.linux["cgroupsPath"]
     confined.linux["resources"] = {"pids": {"limit": 20}}
     assert f"/{confined.id}" in confined.output("cat /proc/self/cgroup")
-    assert not list(CGROUPS.glob(f"**/{confined.id}"))
+    assert not cgroups_named(confined.id)
 
 
 @ROOT
@@ -344,7 +345,7 @@ def test_what_cannot_be_limited_is_an_error(
     """A limit that this machine cannot keep, or that makes no sense, is named; no cgroup is left."""
     confined.linux["resources"] = resources
     assert_one_sentence(confined.run("true"), field)
-    assert not list(CGROUPS.glob(f"**/{confined.id}"))
+    assert not cgroups_named(confined.id)
 
 
 @pytest.mark.parametrize("identity", ["user"], indirect=True)
