@@ -19,6 +19,7 @@ from .init import (
     capabilities_for,
     die_with_launcher,
     enter_session,
+    fork,
     join_session_keyring,
     note_ourselves,
     report_and_exit,
@@ -150,7 +151,7 @@ def _first_stage(
             become_root_inside()
         # Nobody in the container may trace us before we are one of them (CVE-2016-9962).
         sys.prctl(sys.PR_SET_DUMPABLE, 0, name="PR_SET_DUMPABLE, 0")
-        child = os.fork()
+        child = fork()
         if child:
             channel.send(FORKED, str(child))
             os._exit(0)
