@@ -10,10 +10,12 @@ import pytest
 from pytest_nsisolate import options
 
 from .. import capabilities
+from ..runtime_spec.table import config_fields
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 USAGE = (ROOT / "docs/usage.md").read_text()
+OCI = (ROOT / "docs/oci.md").read_text()
 
 
 def test_the_example_of_the_readme_passes(pytester: pytest.Pytester) -> None:
@@ -48,3 +50,12 @@ def test_links_lead_somewhere() -> None:
     for page in (ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_property_of_the_spec_is_documented() -> None:
+    """docs/oci.md has each property of config.json and of its objects, and each kind of limit."""
+    for field in config_fields():
+        names = [step for step in field.steps if step not in {"[]", "*"}]
+        depth = 3 if field.path.startswith("linux.resources.") else 2
+        if len(names) <= depth:
+            assert re.search(rf"`([\w.]+\.)?{names[-1]}\b", OCI), field.path

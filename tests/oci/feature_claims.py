@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..unit import test_cgroups as cgroup_units
-from ..unit import test_labels, test_resctrl
+from ..unit import test_labels, test_resctrl, test_systemd
 from . import (
-    test_cgroups,
     test_file_systems,
     test_id_mapped_mounts,
     test_lifecycle_callers,
     test_net_devices,
     test_seccomp,
     test_seccomp_listener,
+    test_systemd_manager,
 )
 from .mount_claims import CLAIMS as MOUNT_OPTIONS
 
@@ -56,8 +56,10 @@ ELSEWHERE: dict[str, Test] = {
     "linux.cgroup.v1": cgroup_units.test_the_files_of_v1,
     "linux.cgroup.v2": cgroup_units.test_v2_files_are_written,
     "linux.cgroup.rdma": cgroup_units.test_the_files_of_v2,
-    "!linux.cgroup.systemd": test_cgroups.test_systemds_form_is_refused,
-    "!linux.cgroup.systemdUser": test_cgroups.test_systemds_form_is_refused,
+    "linux.cgroup.systemd": test_systemd_manager.test_a_container_is_a_scope,
+    "linux.cgroup.systemdUser": test_systemd_manager.test_an_ordinary_user_from_outside_of_his_own_units,
+    "!linux.cgroup.systemd": test_systemd.test_the_library_is_asked_for_by_name,
+    "!linux.cgroup.systemdUser": test_systemd.test_the_library_is_asked_for_by_name,
     "linux.seccomp.actions=SCMP_ACT_NOTIFY": test_seccomp_listener.test_the_listener_gets_the_descriptor,
     "linux.apparmor.enabled": test_labels.test_a_label_is_written_for_the_next_execve,
     "linux.selinux.enabled": test_labels.test_a_label_is_written_for_the_next_execve,
@@ -68,6 +70,9 @@ ELSEWHERE: dict[str, Test] = {
     "linux.netDevices.enabled": test_net_devices.test_a_device_moves_with_its_addresses,
     "potentiallyUnsafeConfigAnnotations=run.oci.keep_original_groups": (
         test_lifecycle_callers.test_the_callers_groups_can_be_kept
+    ),
+    "potentiallyUnsafeConfigAnnotations=org.systemd.property.": (
+        test_systemd_manager.test_annotations_are_properties
     ),
 }
 

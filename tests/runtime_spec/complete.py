@@ -24,6 +24,9 @@ def _complete() -> Config:
     config["hooks"] = {kind: [copy.deepcopy(_HOOK)] for kind in _HOOKS}
     linux = config["linux"]
     linux["rootfsPropagation"] = "slave"
+    config["process"]["scheduler"] |= {"nice": 0, "priority": 0}
+    linux["timeOffsets"]["boottime"]["nanosecs"] = 0
+    linux["intelRdt"] |= {"enableCMT": True, "enableMBM": True}
     linux["namespaces"].append(linux["namespaces"].pop(0) | {"path": "/proc/1/ns/pid"})
     for way in ("Read", "Write"):
         for kind in ("Bps", "IOPS"):
@@ -41,14 +44,15 @@ def complete_config() -> Config:
 
 def way_to(field: Field) -> Keys:
     """Return the way to a value of the field in the complete config, or to where it would be."""
-    found = _ways(_complete(), field.steps)
+    found = ways(_complete(), field.steps)
     if found:
         return found[0]
     last = field.steps[-1]
-    return (*_ways(_complete(), field.steps[:-1])[0], 0 if last == "[]" else last)
+    return (*ways(_complete(), field.steps[:-1])[0], 0 if last == "[]" else last)
 
 
-def _ways(value: Any, steps: Steps) -> list[Keys]:
+def ways(value: Any, steps: Steps) -> list[Keys]:
+    """Return the ways to all values that *steps* lead to, from *value* on."""
     if not steps:
         return [()]
     first, rest = steps[0], steps[1:]
@@ -59,7 +63,7 @@ def _ways(value: Any, steps: Steps) -> list[Keys]:
         entries = list(value.items())
     elif isinstance(value, dict) and first in value:
         entries = [(first, value[first])]
-    return [(key, *way) for key, inner in entries for way in _ways(inner, rest)]
+    return [(key, *way) for key, inner in entries for way in ways(inner, rest)]
 
 
 def written(keys: Keys) -> str:

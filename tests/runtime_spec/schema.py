@@ -14,7 +14,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
 from .. import capabilities
-from .fetch import FILES, VERSION_FILE, default_directory
+from .fetching import FILES, VERSION_FILE, default_directory
 
 _BASE = "https://schema.invalid/"
 _PLATFORMS = ("vm", "windows", "solaris", "freebsd", "zos")

@@ -22,12 +22,16 @@ Steps = tuple[str, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A property: its *path* as in the table, and what is right for it."""
+    """A property: its *path* as in the table, and what is right for it.
+
+    *newer_choices* are those of *choices* that the property itself is older than, with their versions.
+    """
 
     path: str
     kind: str
     flags: frozenset[str] = frozenset()
     choices: tuple[str, ...] = ()
+    newer_choices: tuple[tuple[str, str], ...] = ()
     low: int = 0
     high: int = 0
     since: str = ""
@@ -45,6 +49,20 @@ class Field:
     def is_item(self) -> bool:
         """Tell whether it is an item of an array, or an entry of a map."""
         return self.path.endswith(("[]", "*"))
+
+
+def belongs_to(field: Field, spec_version: str) -> bool:
+    """Tell whether a version of the spec has the property."""
+    wanted = version(spec_version)
+    if field.until and wanted[: len(version(field.until))] > version(field.until):
+        return False
+    return not field.since or version(field.since) <= wanted
+
+
+def choices_of(field: Field, spec_version: str) -> set[str]:
+    """Return the words that a version of the spec has for the property."""
+    newer = {w for w, since in field.newer_choices if version(since) > version(spec_version)}
+    return set(field.choices) - newer
 
 
 def steps(path: str) -> Steps:
@@ -100,11 +118,13 @@ def _field(path: str, kind: str, details: list[str]) -> Field:
             low, high = _INTEGERS.get(detail) or _range(detail)
         else:
             choices.append(detail)
+    words = [choice.partition("@") for choice in choices]
     return Field(
         path=path,
         kind=kind,
         flags=frozenset(flags),
-        choices=tuple(choices),
+        choices=tuple(word for word, _at, _version in words),
+        newer_choices=tuple((word, version) for word, at, version in words if at),
         low=low,
         high=high,
         **versions,

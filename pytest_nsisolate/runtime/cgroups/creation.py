@@ -99,7 +99,7 @@ def _check_fit(path: str, made: list[str]) -> None:
             found = f"{len(pids)} process(es) found in {below}"
             raise SetupError(_STEP, f"linux.cgroupsPath: container's cgroup is not empty: {found}")
     frozen = read(f"{path}/freezer.state").strip() or read(f"{path}/cgroup.freeze").strip()
-    if frozen in ("FROZEN", "1"):
+    if frozen in ("FROZEN", "FREEZING", "1"):
         call = f"linux.cgroupsPath: container's cgroup unexpectedly frozen: {path}"
         raise SetupError(_STEP, call)
     made.insert(0, path)
