@@ -91,7 +91,7 @@ ACTIONS = {
     "SCMP_ACT_ALLOW": "0",
 }
 
-#: What /proc/self/numa_maps calls each mode, on node 0, and the first kernel that has it.
+#: What /proc/self/numa_maps calls each mode, on node 0, and a kernel from which on it is there.
 MODES = {
     "MPOL_DEFAULT": ("default", (2, 6)),
     "MPOL_PREFERRED": ("prefer:0", (2, 6)),
@@ -104,7 +104,7 @@ MODES = {
 FLAGS = {
     "MPOL_F_STATIC_NODES": ("bind=static:0", (2, 6)),
     "MPOL_F_RELATIVE_NODES": ("bind=relative:0", (2, 6)),
-    "MPOL_F_NUMA_BALANCING": ("bind=balancing:0", (6, 14)),
+    "MPOL_F_NUMA_BALANCING": ("bind=balancing:0", (6, 18)),
 }
 
 

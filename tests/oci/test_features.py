@@ -1,4 +1,4 @@
-"""``features``: valid by the spec's schema, and true: a test for each claim, and a claim for each ability."""
+"""``features`` is true: a test for each claim, and a claim for each ability."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from pytest_nsisolate.runtime.seccomp.compile import compile_profile
 from pytest_nsisolate.runtime.seccomp.records import Seccomp
 
 from .. import capabilities
-from ..runtime_spec.schema import validation_errors
 from ..runtime_spec.table import config_fields, features_fields
 from . import feature_claims
 from .bundle import Bundle
@@ -49,18 +48,6 @@ def test_the_command_prints_the_structure(bundle: Bundle) -> None:
     finished = call(bundle, "features")
     assert (finished.code, finished.err) == (0, "")
     assert json.loads(finished.out) == STRUCTURE
-
-
-def test_it_is_valid_by_the_schema() -> None:
-    """The spec's own schema has nothing against it."""
-    assert validation_errors("features-schema.json", STRUCTURE) == []
-
-
-def test_the_schema_would_refuse_something_else() -> None:
-    """The schema is looked at: a structure that is wrong in several ways is refused for each."""
-    wrong = STRUCTURE | {"hooks": "prestart", "linux": LINUX | {"namespaces": ["nosuch"]}}
-    del wrong["ociVersionMax"]
-    assert len(validation_errors("features-schema.json", wrong)) == 3
 
 
 def test_every_property_is_the_specs() -> None:
