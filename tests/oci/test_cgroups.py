@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,20 @@ def test_memory_is_enforced(confined: Bundle) -> None:
     confined.linux["resources"] = {"memory": {"limit": 20 << 20, "swap": 20 << 20}}
     finished = confined.run("tail -c 100000000 /dev/zero >/dev/null; echo $?")
     assert finished.out == "137\n"
+
+
+@ROOT
+def test_want_of_memory_is_told_from_a_mere_kill(confined: Bundle) -> None:
+    """Both give 137; ``run`` says which of them it was."""
+    confined.linux["resources"] = {"memory": {"limit": 20 << 20, "swap": 20 << 20}}
+    starved = confined.run("exec tail -c 100000000 /dev/zero >/dev/null")
+    assert starved.code == 137
+    assert "warning: the container was out of memory" in starved.err
+    killed = confined.start("echo ready; sleep 1000")
+    killed.line()
+    os.kill(killed.container_pid(), signal.SIGKILL)
+    finished = killed.finish()
+    assert (finished.code, finished.err) == (137, "")
 
 
 @ROOT

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.errors import NsisolateError, SpecError, UnsupportedError
+from pytest_nsisolate.runtime.execution import settings
 from pytest_nsisolate.runtime.plan import (
     Capabilities,
     ConsoleSize,
@@ -230,8 +231,12 @@ def test_a_missing_value_names_its_field(bundle: str, path: str) -> None:
         ("mounts[0].options", ["idmap"]),
     ],
 )
-def test_what_is_not_supported_is_refused_by_name(bundle: str, path: str, value: object) -> None:
-    """What the spec knows and we do not do is never left out in silence."""
+def test_what_is_not_supported_is_refused_by_name(
+    bundle: str, monkeypatch: pytest.MonkeyPatch, path: str, value: object
+) -> None:
+    """What the spec knows and the kernel does not have is never left out in silence."""
+    for name in ("has_apparmor", "has_selinux"):
+        monkeypatch.setattr(settings, name, lambda: False)
     with pytest.raises(UnsupportedError, match=path.replace("[", r"\[")):
         spec.parse(changed(path, value), bundle)
 
