@@ -303,6 +303,8 @@ def test_block_io_is_throttled(confined: Bundle) -> None:
 def test_device_rules(confined: Bundle) -> None:
     """All denied but one: the default devices go on working, another one does not open."""
     confined.add_capabilities("CAP_MKNOD")
+    # The host's /tmp may be one on which no device opens.
+    confined.mount("/nodes", "tmpfs", "tmpfs")
     confined.linux["resources"] = {
         "devices": [
             {"allow": False, "access": "rwm"},
@@ -310,10 +312,10 @@ def test_device_rules(confined: Bundle) -> None:
         ]
     }
     script = (
-        "mknod /tmp/kmsg c 1 11; mknod /tmp/port c 1 4; echo x >/dev/null; "
+        "mknod /nodes/kmsg c 1 11; mknod /nodes/port c 1 4; echo x >/dev/null; "
         "head -c 1 /dev/zero | wc -c; "
-        ": >/tmp/kmsg && echo written; (: </tmp/kmsg) 2>/dev/null || echo unreadable; "
-        "(: </tmp/port) 2>/dev/null || echo refused"
+        ": >/nodes/kmsg && echo written; (: </nodes/kmsg) 2>/dev/null || echo unreadable; "
+        "(: </nodes/port) 2>/dev/null || echo refused"
     )
     assert confined.output(script).split() == ["1", "written", "unreadable", "refused"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from pathlib import Path
 
 import pytest
@@ -114,10 +113,10 @@ def test_the_device_program_is_asked_of_everybody(limited: Bundle) -> None:
     """Processes that come later are held by the same rules, and ``update`` replaces them."""
     kmsg = {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "w"}
     limited.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
-    os.mknod(limited.rootfs / "kmsg", stat.S_IFCHR, os.makedev(1, 11))
-    (limited.rootfs / "kmsg").chmod(0o666)
+    node = {"path": "/dev/kmsg", "type": "c", "major": 1, "minor": 11, "fileMode": 0o666}
+    limited.linux["devices"] = [node]
     start(limited)
-    script = "(: </dev/zero) && echo zero; : >/kmsg && echo kmsg"
+    script = "(: </dev/zero) && echo zero; : >/dev/kmsg && echo kmsg"
     exec_ = ("exec", limited.id, "sh", "-c", script)
     refused = verb(limited, *exec_)
     assert refused.out == "zero\n"
