@@ -31,6 +31,12 @@ def need_root() -> None:
         pytest.skip("needs root")
 
 
+def need_ordinary_user() -> None:
+    """Skip, as root: whoever root becomes has no login."""
+    if is_root():
+        pytest.skip("needs to be run by an ordinary user")
+
+
 def need(fulfilled: bool, what: str) -> None:
     """Skip, or fail where everything must work, unless *fulfilled*."""
     if fulfilled:

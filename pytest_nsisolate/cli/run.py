@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal
 import os
 
 from ..runtime import container
@@ -12,6 +13,7 @@ from .arguments import UsageError, first, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..runtime.cgroups.group import Cgroup
     from ..runtime.container import Request
     from .settings import Settings
 
@@ -53,10 +55,23 @@ def _foreground(request: Request, *, keep: bool) -> int:
     signals = Signals()
     running = container.run(request, attended=True)
     try:
-        return attend(running.launched, signals, running.relay).exit_code
+        outcome = attend(running.launched, signals, running.relay)
+        if outcome.exit_code == 128 + _signal.SIGKILL:
+            _explain_kill(running.preparation.cgroup, request)
+        return outcome.exit_code
     finally:
         if not keep:
             container.destroy(request, running.preparation)
+
+
+def _explain_kill(cgroup: Cgroup | None, request: Request) -> None:
+    """Tell want of memory from any other SIGKILL, while the cgroup is there that knows."""
+    if cgroup is None:
+        return
+    from ..runtime.cgroups.removal import oom_kills
+
+    if oom_kills(cgroup):
+        request.warn("the container was out of memory (linux.resources.memory.limit), and killed")
 
 
 def _names(given: dict[str, str], positional: list[str]) -> tuple[str, str]:

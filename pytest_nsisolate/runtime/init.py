@@ -76,13 +76,25 @@ def first_stage(
         namespaces.unshare(flags & ~sys.CLONE_NEWTIME)
         # From here on nobody in a joined pid namespace may trace us; execve makes it normal again.
         sys.prctl(sys.PR_SET_DUMPABLE, 0, name="PR_SET_DUMPABLE, 0")
-        pid = os.fork()
+        pid = fork()
         if pid:
             channel.send(FORKED, str(pid))
             os._exit(0)
         second_stage(plan, channel)
     except BaseException as error:
         report_and_exit(error, channel)
+
+
+def fork() -> int:
+    """Fork as os.fork(). Raises SetupError, which names the limits that may be in the way."""
+    try:
+        return os.fork()
+    except OSError as error:
+        hint = (
+            "linux.resources.pids.limit of the container, or the caller's limit, has been reached"
+        )
+        why = hint if error.errno == errno.EAGAIN else ""
+        raise SetupError("processes", "fork", error.errno or 0, why) from error
 
 
 def report_and_exit(error: BaseException, channel: Channel) -> NoReturn:
@@ -162,7 +174,7 @@ def container(
         enter(root_fd)
     os.close(root_fd)
     finish_root(readonly=plan.root.readonly, propagation=plan.rootfs_propagation)
-    enter_session(process, slave)
+    enter_session(process, slave, attended=options.attended)
     raise_rlimits(process.rlimits)
     if settings is not None:
         settings.apply()
@@ -305,12 +317,14 @@ def set_names(plan: Plan) -> None:
         raise SetupError("hostname", error.call, error.errno or 0) from error
 
 
-def enter_session(process: Process, slave: int | None) -> None:
+def enter_session(process: Process, slave: int | None, *, attended: bool) -> None:
     """Start a session of its own, with the terminal if there is one."""
     os.setsid()
     if slave is not None:
         from . import terminal
 
+        if attended and not os.isatty(1):  # which is the launcher's still
+            terminal.keep_newlines(slave)
         terminal.become_controlling(slave, process.user.uid)
 
 

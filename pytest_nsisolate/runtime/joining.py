@@ -19,6 +19,7 @@ from .init import (
     capabilities_for,
     die_with_launcher,
     enter_session,
+    fork,
     join_session_keyring,
     note_ourselves,
     report_and_exit,
@@ -150,7 +151,7 @@ def _first_stage(
             become_root_inside()
         # Nobody in the container may trace us before we are one of them (CVE-2016-9962).
         sys.prctl(sys.PR_SET_DUMPABLE, 0, name="PR_SET_DUMPABLE, 0")
-        child = os.fork()
+        child = fork()
         if child:
             channel.send(FORKED, str(child))
             os._exit(0)
@@ -191,7 +192,8 @@ def _second_stage(
     note_ourselves(joined.proc_fd, syscall_filter, joined.settings)
     if options.session_keyring:
         join_session_keyring(f"_ses.{options.id}")
-    enter_session(process, _open_terminal(process, channel))
+    slave = _open_terminal(process, channel)
+    enter_session(process, slave, attended=options.attended)
     raise_rlimits(process.rlimits)
     if joined.settings is not None:
         joined.settings.apply()

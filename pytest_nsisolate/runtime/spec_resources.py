@@ -238,7 +238,10 @@ def read_device_rule(value: object, path: str) -> DeviceRule:
     """Return one entry of ``linux.resources.devices``."""
     reader = Reader(value, path)
     reader.required("allow")
+    allow = reader.boolean("allow")
     access = reader.string("access") or "rwm"
+    if "a" in access and not allow:
+        access = "rwm"  # in cgroup v1 "a" is all, and some write it here too; taken for no less than it says
     if set(access) - set("rwm"):
         raise reader.wrong("access", f"{show(access)} is not made of r, w and m")
     numbers = {}
@@ -246,7 +249,7 @@ def read_device_rule(value: object, path: str) -> DeviceRule:
         number = _number(reader, key, -1, UINT32_MAX)
         numbers[key] = None if number == -1 else number  # -1 is how Go programs write "any"
     return DeviceRule(
-        allow=reader.boolean("allow"),
+        allow=allow,
         type=reader.choice("type", ("a", "b", "c")) or "a",
         access=access,
         **numbers,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,8 @@ from ..terminal import Terminal
 
 #: Seconds, for one call of a client: it calls the runtime several times, and the machine may be busy.
 TIMEOUT = 20
+#: A script that says when a signal of no consequence has come, and goes on.
+LISTENS = "trap 'echo listening' WINCH; while :; do sleep 0.05; done"
 
 
 def call(command: list[str], env: dict[str, str], stdin: bytes) -> Finished:
@@ -42,6 +46,19 @@ def at_terminal(terminal: Terminal, command: list[str], env: dict[str, str]) -> 
     """Start a program as a shell would at a terminal, which is its controlling one."""
     with running(["setsid", "--ctty", *command], env, **terminal.streams) as started:
         yield started
+
+
+def wait_until_signals_pass(started: Running) -> None:
+    """Wait until a client passes signals on to a script with LISTENS, which it does not tell us of."""
+    output = started.popen.stdout
+    assert output is not None
+
+    def answers() -> bool:
+        started.send(signal.SIGWINCH)
+        ready, _, _ = select.select([output], [], [], 0.2)
+        return bool(ready)
+
+    wait_for(answers)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,12 @@ from ..oci.bundle import BUSYBOX
 from ..oci.identity import identity_named
 from ..terminal import Terminal
 from .calling import TIMEOUT
+from .containerd import Containerd
 from .image import write_image
-from .podman import Podman
+from .podman import Podman, has_ids_for_containers
 from .room import Room
+
+_DIRECTORIES_OF_SHIMS = ("/run/containerd/s", "/run/containerd")
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +30,7 @@ def archive() -> Iterator[Path]:
     with tempfile.NamedTemporaryFile(prefix="nsisolate-image-", suffix=".tar") as file:
         path = Path(file.name)
         path.chmod(0o644)
-        write_image(path, BUSYBOX)
+        write_image(path)
         yield path
 
 
@@ -52,15 +55,48 @@ def room_for_one_test(*, own_root: bool) -> Iterator[Room]:
     assert not left, "\n".join(["containers left behind:", *left])
 
 
-@pytest.fixture(params=["root", "user"])
+@pytest.fixture
 def podman(request: pytest.FixtureRequest, archive: Path) -> Iterator[Podman]:
-    """Yield podman with the image; each test runs once for each user that is possible here."""
+    """Yield podman with the image, called by root, or by whom a test's mark says."""
     capabilities.need(capabilities.has_program("podman"), "podman (apt-get install podman)")
-    identity = identity_named(request.param)
+    identity = identity_named(getattr(request, "param", "root"))
     identity.need()
+    if not has_ids_for_containers():
+        capabilities.need_root()
     with room_for_one_test(own_root=True) as room:
-        made = Podman(room, ordinary_user=identity.is_ordinary_user, archive=archive)
+        made = Podman(room, ordinary_user=identity.is_ordinary_user)
         try:
+            made.load(archive)
             yield made
         finally:
             made.close()
+
+
+@pytest.fixture(scope="session")
+def directories_of_shims() -> Iterator[None]:
+    """Remove the directories in /run that shims make, whatever the daemon's settings say."""
+    before = set(filter(os.path.isdir, _DIRECTORIES_OF_SHIMS))
+    yield
+    for path in _DIRECTORIES_OF_SHIMS:
+        if path not in before:
+            # They may be somebody else's by now, and are not empty then.
+            with suppress(OSError):
+                os.rmdir(path)
+
+
+@pytest.fixture
+def containerd(archive: Path, directories_of_shims: None) -> Iterator[Containerd]:
+    """Yield a containerd with the image."""
+    del directories_of_shims
+    capabilities.need_root()
+    programs = ("containerd", "ctr", "containerd-shim-runc-v2")
+    there = all(map(capabilities.has_program, programs))
+    capabilities.need(there, "containerd (apt-get install containerd)")
+    with room_for_one_test(own_root=False) as room:
+        made = Containerd(room)
+        try:
+            made.load(archive)
+            yield made
+        finally:
+            made.close()
+            print("containerd:", made.said())

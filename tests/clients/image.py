@@ -10,7 +10,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from ..oci.bundle import APPLETS
+from ..oci.bundle import APPLETS, BUSYBOX
 
 NAME = "nsisolate.example/busybox:latest"
 USER, UID, GID = "tester", 1000, 1001
@@ -25,9 +25,9 @@ _FILES = {
 }
 
 
-def write_image(archive: Path, busybox: str) -> None:
+def write_image(archive: Path) -> None:
     """Write the archive."""
-    layer = _layer(busybox)
+    layer = _layer()
     config = _json(
         {
             "architecture": _MACHINES.get(platform.machine(), platform.machine()),
@@ -56,14 +56,20 @@ def write_image(archive: Path, busybox: str) -> None:
             _add(tar, "blobs/" + _digest(blob).replace(":", "/"), blob)
 
 
-def _layer(busybox: str) -> bytes:
+def unpack(rootfs: Path) -> None:
+    """Make a directory the root file system that the image has."""
+    with tarfile.open(fileobj=io.BytesIO(_layer())) as tar:
+        tar.extractall(rootfs)
+
+
+def _layer() -> bytes:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w") as tar:
         for name in ("bin", "data", "dev", "etc", "home", "proc", "root", "sys", "tmp"):
             entry = tarfile.TarInfo(name)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
             tar.addfile(entry)
-        _add(tar, "bin/busybox", Path(busybox).read_bytes(), 0o755)
+        _add(tar, "bin/busybox", Path(BUSYBOX).read_bytes(), 0o755)
         for applet in APPLETS:
             entry = tarfile.TarInfo(f"bin/{applet}")
             entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"

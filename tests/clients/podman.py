@@ -30,14 +30,14 @@ exec setpriv --reuid="$id" --regid="$id" --clear-groups "$@"
 
 _NO_CGROUPS = "--cgroups=disabled"
 
-as_root = pytest.mark.parametrize("podman", ["root"], indirect=True)
+for_everyone = pytest.mark.parametrize("podman", ["root", "user"], indirect=True)
 
 
 class Podman:
     """podman, to be called like a function: ``podman("run", "--rm", image.NAME, "true")``."""
 
-    def __init__(self, room: Room, *, ordinary_user: bool, archive: Path) -> None:
-        """Write the settings and load the image."""
+    def __init__(self, room: Room, *, ordinary_user: bool) -> None:
+        """Write the settings."""
         self.room = room
         self._prefix: list[str] = []
         self.uid = os.geteuid()
@@ -47,6 +47,9 @@ class Podman:
         if ordinary_user and self.uid == 0:
             self.uid = ORDINARY_UID
             self._become_an_ordinary_user()
+
+    def load(self, archive: Path) -> None:
+        """Load the image."""
         self.ok("load", "--quiet", "--input", str(archive))
 
     def __call__(self, *args: str, stdin: bytes = b"") -> Finished:
@@ -155,3 +158,9 @@ class Podman:
         for path in (self.room.path, *self.room.path.iterdir()):
             os.chown(path, self.uid, self.uid)
         self._prefix = ["unshare", "-m", "sh", "-ec", _AS_ORDINARY_USER, str(ids), str(self.uid)]
+
+
+def has_ids_for_containers() -> bool:
+    """Tell whether we have ids of our own in /etc/subuid; root gives some to the user of a test."""
+    with open("/etc/subuid") as file:
+        return any(line.startswith(f"{pwd.getpwuid(os.getuid()).pw_name}:") for line in file)

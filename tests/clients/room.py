@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import tempfile
 import time
+import uuid
 from pathlib import Path
 
 from ..oci.runtime_under_test import is_ours, runtime_command
@@ -24,10 +24,11 @@ class Room:
 
     def __init__(self, *, own_root: bool) -> None:
         """Make the directory; with *own_root* the runtime's state is in there, whatever the client says."""
-        # Not the session's own directory: podman allows its run directory 50 characters.
-        self.path = Path(tempfile.mkdtemp(prefix="nsisolate-clients-", dir="/tmp"))
-        self.path.chmod(0o755)
-        self.name = self.path.name
+        # Letters and digits, which containerd wants of a namespace.
+        self.name = f"nsisolate-clients-{uuid.uuid4().hex[:10]}"
+        # Not in the session's own directory: podman allows its run directory 50 characters.
+        self.path = Path("/tmp", self.name)
+        self.path.mkdir()
         self.runtime_root = self.path / "runtime"
         self.runtime = self.path / runtime_name()
         self._calls = self.path / "calls"

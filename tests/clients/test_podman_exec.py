@@ -10,7 +10,7 @@ from ..oci.runtime_under_test import known_of_crun
 from ..terminal import Terminal
 from . import image
 from .calling import TIMEOUT, wait_for
-from .podman import Podman
+from .podman import Podman, for_everyone
 
 FOREVER = "echo ready; while :; do sleep 0.05; done"
 
@@ -21,6 +21,7 @@ def box(podman: Podman) -> str:
     return podman.start(FOREVER, "--hostname=pier", "--env=ASKED=first", "--workdir=/data")
 
 
+@for_everyone
 def test_it_is_in_the_container(podman: Podman, box: str) -> None:
     """It sees what the container sees: files, names, processes, environment."""
     script = (
@@ -35,6 +36,7 @@ def test_it_is_in_the_container(podman: Podman, box: str) -> None:
     ]
 
 
+@for_everyone
 def test_it_is_in_every_namespace_and_cgroup(podman: Podman, box: str) -> None:
     """Its namespaces and its cgroups are those of the container."""
     kinds = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
@@ -47,6 +49,7 @@ def test_it_is_in_every_namespace_and_cgroup(podman: Podman, box: str) -> None:
     assert own == first
 
 
+@for_everyone
 @pytest.mark.parametrize(
     ("command", "code"),
     [
@@ -97,6 +100,7 @@ def test_privileged(podman: Podman, box: str) -> None:
     assert int(more, 16).bit_count() > int(plain, 16).bit_count()
 
 
+@for_everyone
 def test_terminal(podman: Podman, box: str, terminal: Terminal) -> None:
     """``exec -it`` gives a terminal of the user's size, which follows it, and what is typed arrives."""
     terminal.size(33, 99)

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from ..oci.runtime_under_test import known_of_crun
 from . import image
 from .calling import wait_for
-from .podman import Podman, as_root
+from .podman import Podman, for_everyone
 
 FOREVER = "echo ready; while :; do sleep 0.05; done"
 SAYS_WHEN_ENDED = "trap 'echo got TERM; exit 7' TERM; " + FOREVER
 
 
+@for_everyone
 def test_detached(podman: Podman) -> None:
     """``run --detach`` returns the id, and the container goes on; ``ps`` and ``inspect`` know it."""
     podman.start(FOREVER)
@@ -71,6 +73,7 @@ def test_attach(podman: Podman) -> None:
     assert podman.ok("wait", "box") == "4"
 
 
+@for_everyone
 def test_stop(podman: Podman) -> None:
     """``stop`` lets a container end by itself, on SIGTERM."""
     podman.start(SAYS_WHEN_ENDED)
@@ -95,6 +98,7 @@ def test_stop_of_one_that_does_not_listen(podman: Podman) -> None:
     assert podman.room.remains() == []
 
 
+@for_everyone
 def test_kill(podman: Podman) -> None:
     """``kill`` sends a signal by name or number, and SIGKILL without one."""
     podman.start(f"trap 'echo one' USR1; trap 'echo two' USR2; {FOREVER}")
@@ -107,6 +111,7 @@ def test_kill(podman: Podman) -> None:
     assert podman("kill", "box").code == 125
 
 
+@for_everyone
 def test_remove(podman: Podman) -> None:
     """A running container is removed by force only, and nothing is left."""
     podman.start(f"sleep 1000 & {FOREVER}")
@@ -118,6 +123,7 @@ def test_remove(podman: Podman) -> None:
     assert podman.room.remains() == []
 
 
+@for_everyone
 def test_restart(podman: Podman) -> None:
     """A container that is started again is a new one of the same name, with its files."""
     podman.start(f"echo start >> /tmp/starts; cat /tmp/starts; {FOREVER}")
@@ -130,7 +136,6 @@ def test_restart(podman: Podman) -> None:
     wait_for(lambda: podman.logs().endswith("start\nstart\nstart\nready"))
 
 
-@as_root
 def test_pause(podman: Podman) -> None:
     """A paused container does nothing until it goes on, and refuses a further process."""
     counted = podman.directory("counted")
@@ -147,16 +152,14 @@ def test_pause(podman: Podman) -> None:
     wait_for(lambda: (counted / "count").stat().st_size > then)
 
 
-@as_root
 @pytest.mark.parametrize("how", [["rm", "--force", "--time=0"], ["kill"]])
 def test_end_of_a_paused_container(podman: Podman, how: list[str]) -> None:
     """A paused container can be ended."""
     podman.start(FOREVER)
     podman.ok("pause", "box")
-    podman.ok(*how, "box")
     if how == ["kill"]:
-        podman("unpause", "box")
-        podman.ok("wait", "box")
+        known_of_crun("kills a container that is frozen by cgroup v1, and leaves it frozen")
+    podman.ok(*how, "box")
     assert podman.room.remains() == []
 
 
@@ -165,7 +168,7 @@ def test_top(podman: Podman) -> None:
     podman.start(f"sleep 1234 & {FOREVER}")
     pids, *commands = podman.ok("top", "box", "pid", "args").splitlines()
     assert pids.split() == ["PID", "COMMAND"]
-    assert any(line.split() == ["2", "sleep", "1234"] for line in commands), commands
+    assert any(line.split()[1:] == ["sleep", "1234"] for line in commands), commands
 
 
 def test_several_at_once(podman: Podman) -> None:
@@ -199,6 +202,7 @@ def test_copy(podman: Podman) -> None:
     assert podman.ok("exec", "box", "cat", "/scratch/back") == "text"
 
 
+@for_everyone
 def test_container_whose_creation_fails(podman: Podman) -> None:
     """Of a container that cannot be created nothing is left, and podman has the runtime's sentence."""
     missing = podman.directory("host")

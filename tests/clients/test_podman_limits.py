@@ -8,16 +8,14 @@ from pathlib import Path
 from .. import capabilities
 from . import image
 from .calling import wait_for
-from .podman import Podman, as_root
+from .podman import Podman
 
 FOREVER = "echo ready; while :; do sleep 0.05; done"
 MEGABYTE = 1 << 20
 
-pytestmark = as_root
-
 
 class Limit:
-    """Where the kernel keeps a limit: a file of a v1 controller, or another in the one directory of v2."""
+    """Where the kernel keeps a limit: the controller, its file in cgroup v1, and its file in v2."""
 
     def __init__(self, controller: str, v1: str, v2: str) -> None:
         self.controller, self.v1, self.v2 = controller, v1, v2

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from ..oci.bundle import Running
 from ..oci.runtime_under_test import known_of_crun
 from ..terminal import Terminal
 from . import image
-from .calling import TIMEOUT, wait_for
-from .podman import Podman, as_root
+from .calling import LISTENS, TIMEOUT, wait_until_signals_pass
+from .podman import Podman, for_everyone
 
 
+@for_everyone
 def test_nothing_is_left_of_a_container_that_is_removed(podman: Podman) -> None:
     """``run --rm`` prints what the container does; then podman and the runtime know nothing of it."""
     script = "echo out; hostname; ls /data"
@@ -33,6 +32,7 @@ def test_streams_are_kept_apart(podman: Podman) -> None:
     assert (finished.out, finished.err) == ("out\n", "err\n")
 
 
+@for_everyone
 @pytest.mark.parametrize(
     ("script", "code"), [("exit 42", 42), ("kill -KILL $$", 137), ("kill $$", 143)]
 )
@@ -43,6 +43,7 @@ def test_exit_code(podman: Podman, script: str, code: int) -> None:
     assert podman("run", "--rm", image.NAME, *command).code == code
 
 
+@for_everyone
 @pytest.mark.parametrize(
     ("program", "code"),
     [("/bin/no-such-program", 127), ("no-such-program", 127), ("/bin/not-executable", 126)],
@@ -57,6 +58,7 @@ def test_program_that_cannot_run(podman: Podman, program: str, code: int) -> Non
     assert program in finished.err
 
 
+@for_everyone
 def test_input_is_piped_through(podman: Podman) -> None:
     """With ``-i`` standard input arrives unharmed, whatever it holds and however much it is."""
     sent = os.urandom(500_000) + b"\n"
@@ -74,6 +76,7 @@ def test_much_output_is_complete(podman: Podman) -> None:
     assert podman.output("seq 1 20000").splitlines()[-1] == "20000"
 
 
+@for_everyone
 def test_terminal(podman: Podman, terminal: Terminal) -> None:
     """``run -it`` gives a terminal of the user's size, which follows it, and what is typed arrives."""
     terminal.size(33, 99)
@@ -103,25 +106,17 @@ def test_control_c_is_for_the_container(podman: Podman, terminal: Terminal) -> N
 
 
 # podman 4.3.1 does not pass on an ordinary user's signals, whatever the runtime.
-@as_root
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_signals_are_passed_on(podman: Podman, sent: signal.Signals) -> None:
     """A signal sent to podman is the container's."""
     name = sent.name.removeprefix("SIG")
-    script = f"trap 'echo caught; exit 7' {name}; echo ready; while :; do sleep 0.05; done"
+    script = f"trap 'echo caught; exit 7' {name}; {LISTENS}"
     with podman.running("run", "--rm", image.NAME, "sh", "-c", script) as running:
-        assert running.line() == "ready"
-        # podman loses what comes before it has attached itself, and nothing tells us when it has.
-        wait_for(lambda: _answers(running, sent))
-        assert running.line() == "caught"
-        assert running.finish().code == 7
-
-
-def _answers(running: Running, sent: signal.Signals) -> bool:
-    running.send(sent)
-    assert running.popen.stdout is not None
-    ready, _, _ = select.select([running.popen.stdout], [], [], 0.2)
-    return bool(ready)
+        wait_until_signals_pass(running)
+        running.send(sent)
+        finished = running.finish()
+    assert finished.code == 7
+    assert finished.lines[-1] == "caught"
 
 
 def test_descriptors_are_passed_on(podman: Podman) -> None:
@@ -135,7 +130,6 @@ def test_descriptors_are_passed_on(podman: Podman) -> None:
     assert passed.read_text() == "through\n"
 
 
-@as_root
 def test_without_cgroups(podman: Podman) -> None:
     """``--cgroups=disabled`` leaves the container in the cgroups of podman."""
     if podman.room.runtime.name == "runc":

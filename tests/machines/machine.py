@@ -97,9 +97,9 @@ class Machine:
         """Copy *names*, or all, of a directory to a new one that everybody may read."""
         pack = ["tar", "-C", str(source), "--exclude=__pycache__", "-cf", "-", *(names or (".",))]
         place = shlex.quote(destination)
-        unpack = (
-            f"mkdir -p {place} && tar -C {place} -xf - --no-same-owner && chmod -R a+rX {place}"
-        )
+        # The clocks of an emulated machine and of its host drift apart.
+        options = "--no-same-owner --warning=no-timestamp"
+        unpack = f"mkdir -p {place} && tar -C {place} -xf - {options} && chmod -R a+rX {place}"
         with subprocess.Popen(pack, stdout=subprocess.PIPE) as packing:
             done = subprocess.run([*self._ssh("root"), unpack], stdin=packing.stdout, check=False)
         if done.returncode or packing.returncode:

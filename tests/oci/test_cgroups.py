@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from .. import capabilities
 from . import lifecycle
 from .bundle import Bundle
+from .confined import cgroups_named
 from .runtime_under_test import ours_only
 from .test_errors import assert_one_sentence
 
@@ -53,7 +55,7 @@ def test_the_container_is_in_its_cgroup(confined: Bundle) -> None:
     lines = confined.output("cat /proc/self/cgroup").splitlines()
     assert lines
     assert all(line.endswith(f":/{confined.id}") for line in lines)
-    assert not list(CGROUPS.glob(f"**/{confined.id}"))
+    assert not cgroups_named(confined.id)
 
 
 @ROOT
@@ -69,7 +71,7 @@ def test_parents_that_were_made_go_too(confined: Bundle) -> None:
     """A path of several new directories leaves none behind."""
     confined.linux["cgroupsPath"] = f"/{confined.id}/inner/most"
     assert "/inner/most" in confined.output("cat /proc/self/cgroup")
-    assert not list(CGROUPS.glob(f"**/{confined.id}"))
+    assert not cgroups_named(confined.id)
 
 
 @ROOT
@@ -119,7 +121,7 @@ def test_without_a_path_the_id_names_the_cgroup(confined: Bundle) -> None:
     del confined.linux["cgroupsPath"]
     confined.linux["resources"] = {"pids": {"limit": 20}}
     assert f"/{confined.id}" in confined.output("cat /proc/self/cgroup")
-    assert not list(CGROUPS.glob(f"**/{confined.id}"))
+    assert not cgroups_named(confined.id)
 
 
 @ROOT
@@ -161,13 +163,25 @@ def test_systemds_form_is_refused(bundle: Bundle) -> None:
 
 
 @ROOT
-def test_a_cgroup_in_use_is_refused(confined: Bundle) -> None:
-    """Two containers do not share a cgroup, and the first one is not harmed."""
-    running = confined.start("echo ready; read x")
+def test_a_cgroup_in_use_is_warned_of(confined: Bundle) -> None:
+    """Two containers in one cgroup: the second one says so, and does the first one no harm."""
+    running = confined.start("echo ready; read x; echo alive")
     running.line()
+    pids = directory(confined, "pids")
+    first = confined.id
     confined.id += "-2"
-    assert_one_sentence(confined.run("true"), "linux.cgroupsPath", "not empty")
-    assert running.finish("\n").code == 0
+    lifecycle.create(confined)
+    lifecycle.ok(confined, "start", confined.id)
+    assert_one_sentence(lifecycle.verb(confined, "pause", confined.id), "others were in its cgroup")
+    lifecycle.ok(confined, "kill", "--all", confined.id, "KILL")
+    lifecycle.wait_for_status(confined, "stopped")
+    lifecycle.ok(confined, "delete", confined.id)
+    assert len((pids / "cgroup.procs").read_text().split()) == 1
+    warned = confined.run("true")
+    assert warned.code == 0
+    assert "warning: linux.cgroupsPath: container's cgroup is not empty" in warned.err
+    assert running.finish("\n").out == "alive\n"
+    assert not list(CGROUPS.glob(f"*/{first}"))
 
 
 @ROOT
@@ -210,6 +224,20 @@ def test_memory_is_enforced(confined: Bundle) -> None:
     confined.linux["resources"] = {"memory": {"limit": 20 << 20, "swap": 20 << 20}}
     finished = confined.run("tail -c 100000000 /dev/zero >/dev/null; echo $?")
     assert finished.out == "137\n"
+
+
+@ROOT
+def test_want_of_memory_is_told_from_a_mere_kill(confined: Bundle) -> None:
+    """Both give 137; ``run`` says which of them it was."""
+    confined.linux["resources"] = {"memory": {"limit": 20 << 20, "swap": 20 << 20}}
+    starved = confined.run("exec tail -c 100000000 /dev/zero >/dev/null")
+    assert starved.code == 137
+    assert "warning: the container was out of memory" in starved.err
+    killed = confined.start("echo ready; sleep 1000")
+    killed.line()
+    os.kill(killed.container_pid(), signal.SIGKILL)
+    finished = killed.finish()
+    assert (finished.code, finished.err) == (137, "")
 
 
 @ROOT
@@ -275,6 +303,8 @@ def test_block_io_is_throttled(confined: Bundle) -> None:
 def test_device_rules(confined: Bundle) -> None:
     """All denied but one: the default devices go on working, another one does not open."""
     confined.add_capabilities("CAP_MKNOD")
+    # The host's /tmp may be one on which no device opens.
+    confined.mount("/nodes", "tmpfs", "tmpfs")
     confined.linux["resources"] = {
         "devices": [
             {"allow": False, "access": "rwm"},
@@ -282,10 +312,10 @@ def test_device_rules(confined: Bundle) -> None:
         ]
     }
     script = (
-        "mknod /tmp/kmsg c 1 11; mknod /tmp/port c 1 4; echo x >/dev/null; "
+        "mknod /nodes/kmsg c 1 11; mknod /nodes/port c 1 4; echo x >/dev/null; "
         "head -c 1 /dev/zero | wc -c; "
-        ": >/tmp/kmsg && echo written; (: </tmp/kmsg) 2>/dev/null || echo unreadable; "
-        "(: </tmp/port) 2>/dev/null || echo refused"
+        ": >/nodes/kmsg && echo written; (: </nodes/kmsg) 2>/dev/null || echo unreadable; "
+        "(: </nodes/port) 2>/dev/null || echo refused"
     )
     assert confined.output(script).split() == ["1", "written", "unreadable", "refused"]
 
@@ -332,7 +362,7 @@ def test_what_cannot_be_limited_is_an_error(
     """A limit that this machine cannot keep, or that makes no sense, is named; no cgroup is left."""
     confined.linux["resources"] = resources
     assert_one_sentence(confined.run("true"), field)
-    assert not list(CGROUPS.glob(f"**/{confined.id}"))
+    assert not cgroups_named(confined.id)
 
 
 @pytest.mark.parametrize("identity", ["user"], indirect=True)

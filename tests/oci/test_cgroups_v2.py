@@ -25,6 +25,7 @@ def available(bundle: Bundle) -> set[str]:
         return set()
     top = Path("/sys/fs/cgroup")
     if bundle.identity.is_ordinary_user:
+        capabilities.need_ordinary_user()
         if not capabilities.has_cgroup_v2_of_its_own():
             return set()
         (own,) = Path("/proc/self/cgroup").read_text().splitlines()
@@ -64,12 +65,23 @@ def test_want_of_memory_is_told_from_a_mere_kill(limited: Bundle) -> None:
 def test_the_processes_are_counted(limited: Bundle) -> None:
     """No more than the limit are there, and the cgroup counts who was refused."""
     limited.linux["resources"] = {"pids": {"limit": 5}}
-    start(limited, "for i in 1 2 3 4; do sleep 1000 & done; echo started; wait")
+    one_more = "(until [ -e /tmp/go ]; do :; done; sleep 1000 &) &"
+    start(limited, f"for i in 1 2 3; do sleep 1000 & done; {one_more} echo started; wait")
     assert counts(limited, "pids.events")["max"] == 0
-    ok(limited, "exec", "--detach", limited.id, "sh", "-c", "sleep 1000 & sleep 1000 & wait")
+    (limited.rootfs / "tmp/go").touch()
     wait_for(lambda: counts(limited, "pids.events")["max"] > 0)
     current = cgroup_of(state(limited)["pid"], "") / "pids.current"
     assert int(current.read_text()) <= 5
+
+
+def test_exec_is_told_of_the_limit(limited: Bundle) -> None:
+    """Where there is no room for a further process, the sentence says which limit it is."""
+    limited.linux["resources"] = {"pids": {"limit": 2}}
+    start(limited, "sleep 1000 & echo started; wait")
+    finished = verb(limited, "exec", limited.id, "true")
+    assert finished.code == 255
+    assert "linux.resources.pids.limit" in finished.err
+    assert "set-up" not in finished.err
 
 
 def test_the_cpu_is_throttled(limited: Bundle) -> None:
@@ -99,21 +111,21 @@ def test_the_freezer_is_the_cgroups(limited: Bundle) -> None:
 @pytest.mark.parametrize("identity", ["root", "root-userns"], indirect=True)
 def test_the_device_program_is_asked_of_everybody(limited: Bundle) -> None:
     """Processes that come later are held by the same rules, and ``update`` replaces them."""
-    port = {"allow": True, "type": "c", "major": 1, "minor": 4, "access": "r"}
+    kmsg = {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "w"}
     limited.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
-    limited.bind("/dev/port", "/dev/port")
-    limited.bind("/dev/zero", "/dev/zero")
+    node = {"path": "/dev/kmsg", "type": "c", "major": 1, "minor": 11, "fileMode": 0o666}
+    limited.linux["devices"] = [node]
     start(limited)
-    script = "(: </dev/zero) && echo zero; : </dev/port && echo port"
+    script = "(: </dev/zero) && echo zero; : >/dev/kmsg && echo kmsg"
     exec_ = ("exec", limited.id, "sh", "-c", script)
     refused = verb(limited, *exec_)
     assert refused.out == "zero\n"
     assert "not permitted" in refused.err
-    rules = {"devices": [*limited.linux["resources"]["devices"], port]}
+    rules = {"devices": [*limited.linux["resources"]["devices"], kmsg]}
     file = limited.path / "rules.json"
     file.write_text(json.dumps(rules))
     ok(limited, "update", "--resources", str(file), limited.id)
-    assert verb(limited, *exec_).out == "zero\nport\n"
+    assert verb(limited, *exec_).out == "zero\nkmsg\n"
 
 
 def test_the_cgroup_is_the_containers_own(limited: Bundle) -> None:

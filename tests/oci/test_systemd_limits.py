@@ -81,6 +81,8 @@ def test_cpus_are_properties_too(scoped: Bundle) -> None:
 def test_device_rules_are_properties_too(scoped: Bundle) -> None:
     """The unit says what is allowed, and the container can use that and nothing else."""
     scoped.add_capabilities("CAP_MKNOD")
+    # The host's /tmp may be one on which no device opens.
+    scoped.mount("/nodes", "tmpfs", "tmpfs")
     scoped.linux["resources"] = {
         "devices": [
             {"allow": False, "access": "rwm"},
@@ -88,9 +90,9 @@ def test_device_rules_are_properties_too(scoped: Bundle) -> None:
         ]
     }
     script = (
-        "mknod /tmp/kmsg c 1 11; mknod /tmp/port c 1 4; echo x >/dev/null; "
-        ": >/tmp/kmsg && echo written; (: </tmp/kmsg) 2>/dev/null || echo unreadable; "
-        "(: </tmp/port) 2>/dev/null || echo refused; echo started; sleep 100"
+        "mknod /nodes/kmsg c 1 11; mknod /nodes/port c 1 4; echo x >/dev/null; "
+        ": >/nodes/kmsg && echo written; (: </nodes/kmsg) 2>/dev/null || echo unreadable; "
+        "(: </nodes/port) 2>/dev/null || echo refused; echo started; sleep 100"
     )
     output = start(scoped, script)
     assert output.read_text().split() == ["written", "unreadable", "refused", "started"]

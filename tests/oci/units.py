@@ -23,8 +23,8 @@ def user_bus() -> str:
 def managed(bundle: Bundle) -> Bundle:
     """Let the bundle's cgroup be made by systemd; skip where there is none for its caller."""
     user = bundle.identity.is_ordinary_user
-    if user and capabilities.is_root():
-        capabilities.need_of_machine(False, "a login as the ordinary user")
+    if user:
+        capabilities.need_ordinary_user()
     bus = user_bus() if user else SYSTEM_BUS
     capabilities.need_of_machine(os.path.isdir("/run/systemd/system"), "systemd")
     capabilities.need_of_machine(os.path.exists(bus), f"the bus {bus}")

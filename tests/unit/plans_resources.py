@@ -133,6 +133,7 @@ WRONG_RESOURCES: list[tuple[str, object]] = [
     ("linux.resources.unified.memory/high", "1"),
     ("linux.resources.devices[0].allow", None),
     ("linux.resources.devices[0].access", "rx"),
+    ("linux.resources.devices[1].access", "rwa"),
     ("linux.resources.devices[1].type", "p"),
 ]
 

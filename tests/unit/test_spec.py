@@ -9,6 +9,7 @@ import pytest
 
 from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.errors import NsisolateError, SpecError, UnsupportedError
+from pytest_nsisolate.runtime.execution import settings
 from pytest_nsisolate.runtime.plan import (
     Capabilities,
     ConsoleSize,
@@ -23,6 +24,7 @@ from pytest_nsisolate.runtime.plan import (
     TimeOffset,
     User,
 )
+from pytest_nsisolate.runtime.spec_resources import read_device_rule
 
 from .plans import whole_config as whole
 from .plans_execution import READ_LINUX, READ_PROCESS, WRONG_EXECUTION
@@ -203,6 +205,13 @@ def test_a_wrong_value_names_its_field(bundle: str, path: str, value: object) ->
     assert len(str(caught.value)) < 600
 
 
+@pytest.mark.parametrize("access", ["a", "rwa", "", "rwm"])
+def test_all_that_a_device_rule_denies(access: str) -> None:
+    """The ``a`` of cgroup v1 denies everything, and so does no letter; nothing is allowed by it."""
+    rule = {"allow": False, "type": "c", "major": 1, "minor": 11, "access": access}
+    assert read_device_rule(rule, "rule").access == "rwm"
+
+
 @pytest.mark.parametrize(
     "path",
     ["ociVersion", "root", "root.path", "process.args", "process.cwd", "mounts[0].destination"],
@@ -222,8 +231,12 @@ def test_a_missing_value_names_its_field(bundle: str, path: str) -> None:
         ("mounts[0].options", ["idmap"]),
     ],
 )
-def test_what_is_not_supported_is_refused_by_name(bundle: str, path: str, value: object) -> None:
-    """What the spec knows and we do not do is never left out in silence."""
+def test_what_is_not_supported_is_refused_by_name(
+    bundle: str, monkeypatch: pytest.MonkeyPatch, path: str, value: object
+) -> None:
+    """What the spec knows and the kernel does not have is never left out in silence."""
+    for name in ("has_apparmor", "has_selinux"):
+        monkeypatch.setattr(settings, name, lambda: False)
     with pytest.raises(UnsupportedError, match=path.replace("[", r"\[")):
         spec.parse(changed(path, value), bundle)
 
