@@ -212,10 +212,11 @@ def _mount_new(mount: Mount, options: MountOptions, data: str, target_fd: int) -
         if mount.type != "sysfs" or error.errno != errno.EPERM:
             raise
         # A user namespace without a network namespace of its own: a new sysfs would show the host's network,
-        # as the host's own does.
-        recursive = options.replace(flags=options.flags | sys.MS_BIND | sys.MS_REC)
-        tree_fd = open_bind("/sys", recursive)
+        # as the host's own does. What else is mounted on that gets the same flags.
+        tree_fd = open_bind("/sys", options.replace(flags=sys.MS_BIND | sys.MS_REC))
         try:
+            attr_set, _clear = mount_options.attributes(options)
+            set_attributes(tree_fd, attr_set & ~mount_options.ACCESS_TIMES, 0, recursive=True)
             attach(tree_fd, target_fd)
         finally:
             os.close(tree_fd)

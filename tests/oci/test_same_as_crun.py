@@ -15,8 +15,8 @@ from .runtime_under_test import ours_only
 
 pytestmark = ours_only("it runs crun itself")
 
-# crun refuses hosts that mix both cgroup versions; there it sees the first alone, on which device rules, which
-# the default config has, take no privilege that the machine's root may lack.
+# crun refuses hosts that mix both cgroup versions; there it sees the first alone, where the device rules
+# of the default config take no privilege that the machine's root may lack.
 _ON_V1 = 'umount /sys/fs/cgroup/unified && exec "$@"'
 
 _QUESTIONS = """
