@@ -36,9 +36,10 @@ for_everyone = pytest.mark.parametrize("podman", ["root", "user"], indirect=True
 class Podman:
     """podman, to be called like a function: ``podman("run", "--rm", image.NAME, "true")``."""
 
-    def __init__(self, room: Room, *, ordinary_user: bool) -> None:
-        """Write the settings."""
+    def __init__(self, room: Room, *, ordinary_user: bool, images: Path | None = None) -> None:
+        """Write the settings; there may be images in the storage of another room already."""
         self.room = room
+        self._images = images
         self._prefix: list[str] = []
         self.uid = os.geteuid()
         for name in ("home", "run", "tmp"):
@@ -49,7 +50,7 @@ class Podman:
             self._become_an_ordinary_user()
 
     def load(self, archive: Path) -> None:
-        """Load the image."""
+        """Load an image."""
         self.ok("load", "--quiet", "--input", str(archive))
 
     def __call__(self, *args: str, stdin: bytes = b"") -> Finished:
@@ -100,8 +101,10 @@ class Podman:
         before, after = [*args[: verb + 1]], [*args[verb + 1 :]]
         if args[verb] in {"run", "create"} and self.has_cgroups and _NO_CGROUPS not in args:
             before.append(f"--cgroup-parent=/{self.room.name}")
-        places = [f"--root={path}/storage", f"--runroot={path}/runroot", f"--tmpdir={path}/tmp"]
+        places = [f"--root={self.storage}", f"--runroot={path}/runroot", f"--tmpdir={path}/tmp"]
         chosen = ["--storage-driver=vfs", f"--runtime={runtime_name()}"]
+        if self._images:
+            chosen.append(f"--storage-opt=vfs.imagestore={self._images}")
         return [*self._prefix, "podman", *places, *chosen, *before, *after]
 
     def environment(self) -> dict[str, str]:
@@ -114,6 +117,11 @@ class Podman:
             "XDG_RUNTIME_DIR": str(path / "run"),
             "CONTAINERS_CONF": str(path / "containers.conf"),
         }
+
+    @property
+    def storage(self) -> Path:
+        """Where images and containers are."""
+        return self.room.path / "storage"
 
     @property
     def has_cgroups(self) -> bool:
@@ -129,7 +137,8 @@ class Podman:
     def close(self) -> None:
         """Remove all containers, and end what podman keeps for an ordinary user."""
         removed = self("rm", "--all", "--force", "--time=0")
-        self("system", "migrate")
+        if self.uid != 0:
+            self("system", "migrate")
         assert removed.code == 0, removed
 
     def _write_settings(self) -> None:
