@@ -1,4 +1,4 @@
-"""A user namespace for those who cannot do without one."""
+"""A user namespace for those who cannot do without one, and maps for one that has none."""
 
 from __future__ import annotations
 
@@ -20,9 +20,16 @@ def with_user_namespace(plan: Plan, user: User) -> Plan:
     there and nobody else. It isolates more than what was asked for, never less.
     """
     if plan.has("user") or sys.capget()[0] & 1 << NUMBERS["CAP_SYS_ADMIN"]:
+        return _with_maps(plan, user)
+    return _with_maps(plan.replace(namespaces=(*plan.namespaces, Namespace(type="user"))), user)
+
+
+def _with_maps(plan: Plan, user: User) -> Plan:
+    """Return the plan; in a new user namespace without maps *user* is the caller, and nobody is else."""
+    if not plan.creates("user"):
         return plan
+    uid = IdMapping(container_id=user.uid, host_id=os.geteuid(), size=1)
+    gid = IdMapping(container_id=user.gid, host_id=os.getegid(), size=1)
     return plan.replace(
-        namespaces=(*plan.namespaces, Namespace(type="user")),
-        uid_mappings=(IdMapping(container_id=user.uid, host_id=os.geteuid(), size=1),),
-        gid_mappings=(IdMapping(container_id=user.gid, host_id=os.getegid(), size=1),),
+        uid_mappings=plan.uid_mappings or (uid,), gid_mappings=plan.gid_mappings or (gid,)
     )

@@ -39,10 +39,6 @@ def _maps_need_user_namespace(plan: Plan) -> None:
                 f"linux.{key}",
                 'needs a new user namespace: add {"type": "user"} to linux.namespaces',
             )
-        if not mappings and plan.creates("user"):
-            raise SpecError(
-                f"linux.{key}", "is required with a new user namespace, or no id is mapped in it"
-            )
 
 
 def _mapped_mounts_have_maps(plan: Plan) -> None:

@@ -12,7 +12,7 @@ import pytest
 from .. import capabilities
 from .bundle import TIMEOUT, Bundle
 from .identity import ORDINARY_UID
-from .runtime_under_test import is_ours
+from .runtime_under_test import is_ours, known_of_crun
 
 IN_USER_NAMESPACE = pytest.mark.parametrize("identity", ["root-userns", "user"], indirect=True)
 ROOT_USERNS = pytest.mark.parametrize("identity", ["root-userns"], indirect=True)
@@ -148,3 +148,15 @@ def test_the_hosts_root_owns_nothing_inside(bundle: Bundle) -> None:
     assert finished.code != 0
     assert "Permission denied" in finished.err
     assert Path(secret).read_text() == "secret\n"
+
+
+@pytest.mark.parametrize("identity", ["root", "user"], indirect=True)
+def test_a_user_namespace_without_maps(bundle: Bundle) -> None:
+    """Where the config has no maps, the container's user is the caller, and nobody else is mapped."""
+    known_of_crun("maps more")
+    bundle.namespace("user")
+    bundle.linux.pop("uidMappings", None)
+    bundle.linux.pop("gidMappings", None)
+    uid, gid = bundle.identity.mapped_uid, bundle.identity.mapped_gid
+    out = bundle.output("cat /proc/self/uid_map /proc/self/gid_map; id -u; id -g")
+    assert out.split() == ["0", str(uid), "1", "0", str(gid), "1", "0", "0"]

@@ -172,7 +172,6 @@ WRONG = [
     ("linux.namespaces[0].type", ""),
     ("linux.namespaces[1].type", "pid"),
     ("linux.namespaces[0].path", "relative"),
-    ("linux.uidMappings", []),
     ("linux.uidMappings[0].containerID", -1),
     ("linux.uidMappings[0].hostID", None),
     ("linux.uidMappings[0].size", 0),
