@@ -14,7 +14,7 @@ from ..oci.bundle import Finished, Running
 from ..terminal import Terminal
 
 #: Seconds, for one call of a client: it calls the runtime several times, and the machine may be busy.
-TIMEOUT = 20
+TIMEOUT = 60
 #: A script that says when a signal of no consequence has come, and goes on.
 LISTENS = "trap 'echo listening' WINCH; while :; do sleep 0.05; done"
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
+import subprocess
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from ..oci.runtime_under_test import is_ours, runtime_command
@@ -36,12 +39,15 @@ class Room:
         command = [shutil.which(program) or program, *rest]
         if own_root:
             command += ["--root", str(self.runtime_root)]
+        # The client's environment is not ours, and at times it passes on none at all.
+        kept = {k: v for k, v in os.environ.items() if k.startswith(("PYTHON", "COVERAGE"))}
+        variables = [f"{k}={v}" for k, v in (kept | {"NSISOLATE_TEST": self.name}).items()]
         self.write(self._calls, "")
         self.write(
             self.runtime,
             "#!/bin/sh\n"
             f"""printf '%s\\n' "$*" >>{self._calls}\n"""
-            f"export NSISOLATE_TEST={self.name}\n"
+            f"export {shlex.join(variables)}\n"
             f"""exec {shlex.join(command)} "$@"\n""",
         )
         self.runtime.chmod(0o755)
@@ -79,26 +85,45 @@ class Room:
         return [path for path in ours if path.name not in {self.name, "conmon"}]
 
     def close(self) -> None:
-        """Remove the directory, and the cgroups that the client made for all of its containers."""
-        for path, _, _ in os.walk(CGROUPS, topdown=False):
-            if self.name in Path(path).parts:
-                os.rmdir(path)
+        """Remove the directory, and the cgroups that the client made for all of its containers.
+
+        What containers have left, which is a failure, goes too.
+        """
+        for pid in self._processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for line in self._mounts():
+            subprocess.run(["umount", "--lazy", line.split()[4]], check=False)
+        deadline = time.monotonic() + _PATIENCE
+        while not self._remove_cgroups() and time.monotonic() < deadline:
+            time.sleep(0.02)
         shutil.rmtree(self.path)
 
     def _remains(self) -> list[str]:
-        here = str(self.path)
-        mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-        processes = {*with_marker(f"NSISOLATE_TEST={self.name}"), *with_marker(f"{here}/")}
         return [
-            *(f"process {_command(pid)}" for pid in processes if not self._is_the_clients(pid)),
-            *(f"mount {line}" for line in mounts if here in line),
+            *(f"process {_command(pid)}" for pid in self._processes()),
+            *(f"mount {line}" for line in self._mounts()),
             *(f"cgroup {path}" for path in self.cgroups()),
             *(f"file {path}" for path in self.runtime_root.rglob("*") if path.name != self.name),
         ]
 
-    def _is_the_clients(self, pid: int) -> bool:
-        """Tell whether a process is there without containers too."""
-        return _command(pid).startswith(("containerd ", "catatonit -P"))
+    def _processes(self) -> list[int]:
+        """Return all but those that the client has without containers too."""
+        found = {*with_marker(f"NSISOLATE_TEST={self.name}"), *with_marker(f"{self.path}/")}
+        own = ("containerd ", "catatonit -P")
+        return [pid for pid in found if not _command(pid).startswith(own)]
+
+    def _mounts(self) -> list[str]:
+        table = Path("/proc/self/mountinfo").read_text().splitlines()
+        return [line for line in table if str(self.path) in line]
+
+    def _remove_cgroups(self) -> bool:
+        """Tell whether there are none any more; the kernel refuses while a process is ending."""
+        for path, _, _ in os.walk(CGROUPS, topdown=False):
+            if self.name in Path(path).parts:
+                with suppress(OSError):
+                    os.rmdir(path)
+        return not any(self.name in names for _, names, _ in os.walk(CGROUPS))
 
 
 def runtime_name() -> str:
