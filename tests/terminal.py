@@ -35,13 +35,20 @@ class Terminal:
 
     def wait_for(self, text: str) -> str:
         """Read until *text* has come; return everything since the last call, up to it."""
-        deadline = time.monotonic() + self._patience
-        while text.encode() not in self.seen:
-            ready, _, _ = select.select([self.master], [], [], deadline - time.monotonic())
-            assert ready, f"{text!r} did not come, only {self.seen!r}"
-            self.seen += os.read(self.master, 65536)
+        assert self.shows(text, self._patience), f"{text!r} did not come, only {self.seen!r}"
         before, found, self.seen = self.seen.partition(text.encode())
         return (before + found).decode()
+
+    def shows(self, text: str, seconds: float) -> bool:
+        """Tell whether *text* comes within that time; it is kept for the next call."""
+        deadline = time.monotonic() + seconds
+        while text.encode() not in self.seen:
+            left = max(0.0, deadline - time.monotonic())
+            ready, _, _ = select.select([self.master], [], [], left)
+            if not ready:
+                return False
+            self.seen += os.read(self.master, 65536)
+        return True
 
     def close(self) -> None:
         """Close both ends."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..runtime.plan import Capabilities, Process, User
 from ..runtime.spec_json import decode
 from ..runtime.spec_process import read_process
-from ..runtime.spec_reader import UINT32_MAX, Reader
+from ..runtime.spec_reader import ID_MAX, Reader
 from .arguments import UsageError, first
 
 REPEATED = ("--env", "-e", "--cap", "-c", "--additional-gids", "-g", "--cgroup")
@@ -70,7 +70,7 @@ def _user(own: User, text: str) -> User:
 
 
 def _id(text: str) -> int:
-    if not text.isdecimal() or not text.isascii() or int(text[:11]) > UINT32_MAX:
+    if not text.isdecimal() or not text.isascii() or int(text[:11]) > ID_MAX:
         raise UsageError(f"{text!r} is not the number of a user or group")
     return int(text)
 

@@ -23,6 +23,7 @@ from .errors import LifecycleError, NsisolateError, SpecError
 from .launch_options import LaunchOptions, silent
 from .launcher import Launched, launch
 from .liveness import open_process, start_time
+from .mounts import access_times_of_the_host
 from .preparation import CGROUPFS, Preparation, prepare
 from .privileges import ungrantable
 from .record import Record
@@ -124,6 +125,11 @@ def _prepare(request: Request) -> Preparation:
     )
     if preparation.cgroup is not None:
         request.detail(f"cgroups: {', '.join(preparation.cgroup.paths)}")
+        if shared := preparation.cgroup.shared:
+            request.warn(
+                f"linux.cgroupsPath: container's cgroup is not empty: {shared[0]}; what is in there shares "
+                "its limits, and will neither be killed nor paused with it"
+            )
     if preparation.groups() is not None:
         _save(request, 0, CREATING, preparation)
     return preparation
@@ -155,6 +161,10 @@ def _build(
     request.detail(f"the container process is {launched.pid}")
     if lacking := ungrantable(request.plan):
         request.warn(f"process.capabilities: cannot grant {', '.join(lacking)}")
+    if kept := access_times_of_the_host(request.plan):
+        request.warn(
+            f"mounts: access times on {', '.join(kept)} are kept as on the host: changing that takes root"
+        )
     return launched
 
 

@@ -37,6 +37,7 @@ DEFAULT_LINKS = (
     ("/dev/ptmx", "pts/ptmx"),
 )
 
+_PTMX = os.makedev(5, 2)
 _TYPES = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
 
 
@@ -86,7 +87,7 @@ def make_outside(plan: Plan) -> dict[str, int]:
     except KernelCallError:
         return made
     for number, device in enumerate(plan.devices):
-        if device.type == "p":
+        if device.type == "p" or _is_linked(device, plan):
             continue
         path = f"{place}/{number}"
         try:
@@ -105,6 +106,8 @@ def create_devices(plan: Plan, root_fd: int, made: Mapping[str, int] | None = No
     """Make the default devices, those of the plan, and the links; *made* are from :func:`make_outside`."""
     wanted = {device.path: device for device in (*DEFAULT_DEVICES, *plan.devices)}
     for device in wanted.values():
+        if _is_linked(device, plan):
+            continue
         try:
             if made and device.path in made:
                 _attach(made[device.path], device, root_fd)
@@ -115,6 +118,12 @@ def create_devices(plan: Plan, root_fd: int, made: Mapping[str, int] | None = No
             raise SetupError("linux.devices", f"{device.path}: {call}", error.errno or 0) from error
     for path, target in DEFAULT_LINKS:
         _link(path, target, plan, root_fd)
+
+
+def _is_linked(device: Device, plan: Plan) -> bool:
+    """Tell whether the device is the pty multiplexer, which is a link to the container's own."""
+    is_ptmx = device.path == "/dev/ptmx" and device.type in "cu" and _number(device) == _PTMX
+    return is_ptmx and _has_pts(plan)
 
 
 def _create(device: Device, root_fd: int) -> None:
@@ -203,5 +212,8 @@ def _link(path: str, target: str, plan: Plan, root_fd: int) -> None:
 
 def _has_ptmx(plan: Plan, dev_fd: int) -> bool:
     # Where trees are copied, what the plan mounts there comes later.
-    planned = any(mount.destination == "/dev/pts" for mount in plan.mounts)
-    return planned or os.access("pts/ptmx", os.F_OK, dir_fd=dev_fd)
+    return _has_pts(plan) or os.access("pts/ptmx", os.F_OK, dir_fd=dev_fd)
+
+
+def _has_pts(plan: Plan) -> bool:
+    return any(mount.destination == "/dev/pts" for mount in plan.mounts)

@@ -174,7 +174,7 @@ def container(
         enter(root_fd)
     os.close(root_fd)
     finish_root(readonly=plan.root.readonly, propagation=plan.rootfs_propagation)
-    enter_session(process, slave)
+    enter_session(process, slave, attended=options.attended)
     raise_rlimits(process.rlimits)
     if settings is not None:
         settings.apply()
@@ -317,12 +317,14 @@ def set_names(plan: Plan) -> None:
         raise SetupError("hostname", error.call, error.errno or 0) from error
 
 
-def enter_session(process: Process, slave: int | None) -> None:
+def enter_session(process: Process, slave: int | None, *, attended: bool) -> None:
     """Start a session of its own, with the terminal if there is one."""
     os.setsid()
     if slave is not None:
         from . import terminal
 
+        if attended and not os.isatty(1):  # which is the launcher's still
+            terminal.keep_newlines(slave)
         terminal.become_controlling(slave, process.user.uid)
 
 

@@ -192,7 +192,8 @@ def _second_stage(
     note_ourselves(joined.proc_fd, syscall_filter, joined.settings)
     if options.session_keyring:
         join_session_keyring(f"_ses.{options.id}")
-    enter_session(process, _open_terminal(process, channel))
+    slave = _open_terminal(process, channel)
+    enter_session(process, slave, attended=options.attended)
     raise_rlimits(process.rlimits)
     if joined.settings is not None:
         joined.settings.apply()

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from .plan import Mount
 
 _ATIME = sys.MOUNT_ATTR__ATIME
+#: The attributes about access times.
+ACCESS_TIMES = _ATIME | sys.MOUNT_ATTR_NODIRATIME
 
 #: option: (flags to set, flags to clear)
 _FLAGS: dict[str, tuple[int, int]] = {

@@ -26,7 +26,7 @@ from .mount_options import MountOptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .plan import Mount
+    from .plan import Mount, Plan
 
 
 def perform(mount: Mount, root_fd: int, made_fd: int | None = None) -> None:
@@ -67,11 +67,6 @@ def _hint(mount: Mount, error: KernelCallError) -> str:
             "run it with an unmasked /proc (docker --security-opt systempaths=unconfined, Kubernetes "
             "procMount: Unmasked)"
         )
-    if error.errno == errno.EPERM and mount.type == "sysfs":
-        return (
-            "sysfs needs a new network namespace here; bind the host's instead: "
-            'type "none", source "/sys", options ["rbind", "ro"]'
-        )
     if error.errno == errno.EPERM and error.call.startswith("mount_setattr"):
         return (
             "in a user namespace, flags that the host put on the source cannot be taken away, and how it "
@@ -82,6 +77,32 @@ def _hint(mount: Mount, error: KernelCallError) -> str:
     if mount.type == "overlay" and error.errno in (errno.EPERM, errno.EINVAL):
         return "is upperdir on a file system that can hold it, apart from lowerdir, kernel 5.11 or newer?"
     return ""
+
+
+def access_times_of_the_host(plan: Plan) -> list[str]:
+    """Return the destinations of binds that keep the host's access times, though others were asked for."""
+    if not plan.creates("user") or os.geteuid() == 0:
+        return []
+    return [
+        m.destination for m in plan.mounts if mount_options.parse(m.options).is_bind and _differs(m)
+    ]
+
+
+def _differs(mount: Mount) -> bool:
+    attr_set, attr_clear = mount_options.attributes(mount_options.parse(mount.options))
+    try:
+        there = os.statvfs(mount.source).f_flag
+    except OSError:
+        return False  # the mount itself will say so
+    no_dirs = bool(there & os.ST_NODIRATIME)
+    if attr_set & sys.MOUNT_ATTR_NODIRATIME:
+        no_dirs = not no_dirs
+    elif not attr_clear & sys.MOUNT_ATTR_NODIRATIME:
+        no_dirs = False
+    flags = {sys.MOUNT_ATTR_RELATIME: os.ST_RELATIME, sys.MOUNT_ATTR_NOATIME: os.ST_NOATIME}
+    wanted = flags.get(attr_set & sys.MOUNT_ATTR__ATIME, 0)
+    files = there & (os.ST_RELATIME | os.ST_NOATIME) != wanted
+    return no_dirs or (bool(attr_clear & sys.MOUNT_ATTR__ATIME) and files)
 
 
 def bind(
@@ -135,7 +156,15 @@ def set_bind_attributes(tree_fd: int, options: MountOptions) -> None:
     """Give a detached bind mount its own flags, then its tree the recursive ones."""
     attr_set, attr_clear = mount_options.attributes(options)
     if attr_set or attr_clear:
-        set_attributes(tree_fd, attr_set, attr_clear)
+        try:
+            set_attributes(tree_fd, attr_set, attr_clear)
+        except KernelCallError as error:
+            # How access times are kept is locked in a user namespace (mount_namespaces(7)), and the host's
+            # to decide; the caller is warned of that (access_times_of_the_host).
+            rest = attr_set & ~mount_options.ACCESS_TIMES, attr_clear & ~mount_options.ACCESS_TIMES
+            if error.errno != errno.EPERM or rest == (attr_set, attr_clear):
+                raise
+            set_attributes(tree_fd, *rest)
     if options.recursive_set or options.recursive_clear:
         sys.mount_setattr(
             tree_fd,
@@ -168,12 +197,29 @@ def file_system(mount: Mount, options: MountOptions, root_fd: int) -> None:
         if options.tmpcopyup:
             _mount_with_content(mount, options, data, root_fd)
         else:
-            source = mount.source or mount.type
-            sys.mount(source, proc_path(target_fd), mount.type, options.flags, data)
+            _mount_new(mount, options, data, target_fd)
     finally:
         os.close(target_fd)
     if options.propagation or options.recursive_set or options.recursive_clear:
         _finish(options, root_fd, mount.destination)
+
+
+def _mount_new(mount: Mount, options: MountOptions, data: str, target_fd: int) -> None:
+    try:
+        source = mount.source or mount.type
+        sys.mount(source, proc_path(target_fd), mount.type, options.flags, data)
+    except KernelCallError as error:
+        if mount.type != "sysfs" or error.errno != errno.EPERM:
+            raise
+        # A user namespace without a network namespace of its own: a new sysfs would show the host's network,
+        # as the host's own does. What else is mounted on that gets the same flags.
+        tree_fd = open_bind("/sys", options.replace(flags=sys.MS_BIND | sys.MS_REC))
+        try:
+            attr_set, _clear = mount_options.attributes(options)
+            set_attributes(tree_fd, attr_set & ~mount_options.ACCESS_TIMES, 0, recursive=True)
+            attach(tree_fd, target_fd)
+        finally:
+            os.close(tree_fd)
 
 
 def _refuse_symlink(root_fd: int, mount: Mount) -> None:

@@ -20,7 +20,12 @@ def pause(state: State) -> None:
         )
     from .cgroups.removal import freeze
 
-    freeze(cgroup_of(state, "pause"))
+    cgroup = cgroup_of(state, "pause")
+    if cgroup.shared:
+        raise LifecycleError(
+            f"cannot pause container {state.id!r}: others were in its cgroup before it, {cgroup.shared[0]}"
+        )
+    freeze(cgroup)
 
 
 def resume(state: State) -> None:

@@ -66,11 +66,12 @@ def _is_alive(state: State) -> bool:
 def processes(state: State) -> list[int]:
     """Return the pids of the container's processes, as the host sees them.
 
-    Its first process, and those in its cgroup, which may outlive it; without one, those in its namespaces.
+    Its first process, and those in its own cgroup, which may outlive it; without one, those in its
+    namespaces.
     """
     cgroup = state.kept().cgroup
     first = [state.pid] if _is_alive(state) else []
-    if cgroup is not None:
+    if cgroup is not None and not cgroup.shared:
         from .cgroups.removal import pids
 
         return sorted({*first, *pids(cgroup)})

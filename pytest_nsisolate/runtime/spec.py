@@ -208,7 +208,7 @@ def _device(value: object, path: str) -> Device:
         reader.required("major", "minor")
     return Device(
         type=kind,
-        path=absolute(reader.required_string("path"), reader.field("path")),
+        path=absolute(reader.required_string("path"), reader.field("path")).rstrip("/") or "/",
         major=reader.integer("major", 0, _MAJOR_MAX, 0),
         minor=reader.integer("minor", 0, _MINOR_MAX, 0),
         file_mode=_file_mode(reader, kind),

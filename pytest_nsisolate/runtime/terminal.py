@@ -71,3 +71,14 @@ def become_controlling(slave: int, uid: int) -> None:
         os.dup2(slave, stream, inheritable=True)
     if slave > 2:
         os.close(slave)
+
+
+def keep_newlines(slave: int) -> None:
+    """Let a newline that is written be one for whoever reads the master, without a carriage return before it.
+
+    For a reader that is no terminal, as with runc. A terminal wants both, and gets them in here, where the
+    program can choose.
+    """
+    settings = termios.tcgetattr(slave)
+    settings[1] &= ~termios.ONLCR
+    termios.tcsetattr(slave, termios.TCSANOW, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from .. import capabilities
 from ..oci.bundle import BUSYBOX
-from ..oci.identity import identity_named
+from ..oci.identity import Identity, identity_named
 from ..terminal import Terminal
 from .calling import TIMEOUT
 from .containerd import Containerd
@@ -55,8 +55,26 @@ def room_for_one_test(*, own_root: bool) -> Iterator[Room]:
     assert not left, "\n".join(["containers left behind:", *left])
 
 
+@pytest.fixture(scope="session")
+def images(archive: Path) -> Iterator[Callable[[Identity], Path]]:
+    """Yield what gives each identity a storage of podman's with the image, which is loaded once."""
+    stores: dict[Identity, Podman] = {}
+
+    def store(identity: Identity) -> Path:
+        if identity not in stores:
+            made = Podman(Room(own_root=True), ordinary_user=identity.is_ordinary_user)
+            stores[identity] = made
+            made.load(archive)
+            made.close()
+        return stores[identity].storage
+
+    yield store
+    for made in stores.values():
+        made.room.close()
+
+
 @pytest.fixture
-def podman(request: pytest.FixtureRequest, archive: Path) -> Iterator[Podman]:
+def podman(request: pytest.FixtureRequest, images: Callable[[Identity], Path]) -> Iterator[Podman]:
     """Yield podman with the image, called by root, or by whom a test's mark says."""
     capabilities.need(capabilities.has_program("podman"), "podman (apt-get install podman)")
     identity = identity_named(getattr(request, "param", "root"))
@@ -64,9 +82,9 @@ def podman(request: pytest.FixtureRequest, archive: Path) -> Iterator[Podman]:
     if not has_ids_for_containers():
         capabilities.need_root()
     with room_for_one_test(own_root=True) as room:
-        made = Podman(room, ordinary_user=identity.is_ordinary_user)
+        store = images(identity)
+        made = Podman(room, ordinary_user=identity.is_ordinary_user, images=store)
         try:
-            made.load(archive)
             yield made
         finally:
             made.close()

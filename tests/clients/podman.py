@@ -28,6 +28,24 @@ shift
 exec setpriv --reuid="$id" --regid="$id" --clear-groups "$@"
 """
 
+#: What makes podman work without systemd, and where limits cannot be raised.
+_OWN_SETTINGS = """
+[containers]
+default_ulimits = ["nofile=1024:4096", "nproc=4096:4096"]
+env = ["NSISOLATE_TEST={room}"]
+netns = "none"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+lock_type = "file"
+"""
+_SETTINGS = """
+[engine]
+runtime_supports_json = ["{name}"]
+runtime_supports_nocgroup = ["{name}"]
+[engine.runtimes]
+{name} = ["{path}"]
+"""
 _NO_CGROUPS = "--cgroups=disabled"
 
 for_everyone = pytest.mark.parametrize("podman", ["root", "user"], indirect=True)
@@ -36,20 +54,31 @@ for_everyone = pytest.mark.parametrize("podman", ["root", "user"], indirect=True
 class Podman:
     """podman, to be called like a function: ``podman("run", "--rm", image.NAME, "true")``."""
 
-    def __init__(self, room: Room, *, ordinary_user: bool) -> None:
-        """Write the settings."""
+    def __init__(self, room: Room, *, ordinary_user: bool, images: Path | None = None) -> None:
+        """Write the settings; there may be images in the storage of another room already."""
         self.room = room
+        self._images = images
+        self._runtime: list[str] = []
         self._prefix: list[str] = []
         self.uid = os.geteuid()
         for name in ("home", "run", "tmp"):
             room.directory(name)
-        self._write_settings()
+        name = runtime_name()
+        self.use_settings(_SETTINGS.format(name=name, path=room.runtime))
+        self._runtime = [f"--runtime={name}"]
         if ordinary_user and self.uid == 0:
             self.uid = ORDINARY_UID
             self._become_an_ordinary_user()
 
+    def use_settings(self, settings: str) -> None:
+        """Have podman find the runtime by settings of the table ``engine``, and by no option."""
+        own = _OWN_SETTINGS.format(room=self.room.name)
+        _, _, asked = settings.partition("[engine]\n")
+        self.room.write(self.room.path / "containers.conf", f"{own}{asked}")
+        self._runtime = []
+
     def load(self, archive: Path) -> None:
-        """Load the image."""
+        """Load an image."""
         self.ok("load", "--quiet", "--input", str(archive))
 
     def __call__(self, *args: str, stdin: bytes = b"") -> Finished:
@@ -100,8 +129,10 @@ class Podman:
         before, after = [*args[: verb + 1]], [*args[verb + 1 :]]
         if args[verb] in {"run", "create"} and self.has_cgroups and _NO_CGROUPS not in args:
             before.append(f"--cgroup-parent=/{self.room.name}")
-        places = [f"--root={path}/storage", f"--runroot={path}/runroot", f"--tmpdir={path}/tmp"]
-        chosen = ["--storage-driver=vfs", f"--runtime={runtime_name()}"]
+        places = [f"--root={self.storage}", f"--runroot={path}/runroot", f"--tmpdir={path}/tmp"]
+        chosen = ["--storage-driver=vfs", *self._runtime]
+        if self._images:
+            chosen.append(f"--storage-opt=vfs.imagestore={self._images}")
         return [*self._prefix, "podman", *places, *chosen, *before, *after]
 
     def environment(self) -> dict[str, str]:
@@ -114,6 +145,11 @@ class Podman:
             "XDG_RUNTIME_DIR": str(path / "run"),
             "CONTAINERS_CONF": str(path / "containers.conf"),
         }
+
+    @property
+    def storage(self) -> Path:
+        """Where images and containers are."""
+        return self.room.path / "storage"
 
     @property
     def has_cgroups(self) -> bool:
@@ -129,28 +165,9 @@ class Podman:
     def close(self) -> None:
         """Remove all containers, and end what podman keeps for an ordinary user."""
         removed = self("rm", "--all", "--force", "--time=0")
-        self("system", "migrate")
+        if self.uid != 0:
+            self("system", "migrate")
         assert removed.code == 0, removed
-
-    def _write_settings(self) -> None:
-        path, name = self.room.path, runtime_name()
-        self.room.write(
-            path / "containers.conf",
-            f"""
-            [containers]
-            default_ulimits = ["nofile=1024:4096", "nproc=4096:4096"]
-            env = ["NSISOLATE_TEST={self.room.name}"]
-            netns = "none"
-            [engine]
-            cgroup_manager = "cgroupfs"
-            events_logger = "file"
-            lock_type = "file"
-            runtime_supports_json = ["{name}"]
-            runtime_supports_nocgroup = ["{name}"]
-            [engine.runtimes]
-            {name} = ["{self.room.runtime}"]
-            """,
-        )
 
     def _become_an_ordinary_user(self) -> None:
         name = pwd.getpwuid(self.uid).pw_name

@@ -15,6 +15,7 @@ from ..terminal import Terminal
 from . import image
 from .calling import LISTENS, TIMEOUT, wait_until_signals_pass
 from .containerd import Containerd
+from .sitting import ANSWERS, sit_at
 
 
 def test_nothing_is_left_of_a_container_that_is_removed(containerd: Containerd) -> None:
@@ -68,18 +69,9 @@ def test_much_output_is_complete(containerd: Containerd) -> None:
 def test_terminal(containerd: Containerd, terminal: Terminal) -> None:
     """``run -t`` gives a terminal of the user's size, which follows it, and what is typed arrives."""
     terminal.size(33, 99)
-    # A signal ends `read` too, and the first one may come from the terminal's getting its size.
-    wait = 'until read line && test -n "$line"; do :; done'
-    script = f"trap 'stty size' WINCH; tty; {wait}; echo got $line; exit 5"
-    arguments = containerd.run_arguments("sh", "-c", script, options=["--tty"])
+    arguments = containerd.run_arguments("sh", "-c", ANSWERS, options=["--tty"])
     with containerd.at_terminal(terminal, *arguments) as running:
-        terminal.wait_for("/dev/pts/0")
-        terminal.wait_for("33 99")
-        terminal.size(44, 111)
-        terminal.wait_for("44 111")
-        terminal.type("hello\r")
-        terminal.wait_for("got hello")
-        assert running.popen.wait(TIMEOUT) == 5
+        sit_at(terminal, running)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])

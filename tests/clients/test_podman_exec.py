@@ -9,8 +9,9 @@ import pytest
 from ..oci.runtime_under_test import known_of_crun
 from ..terminal import Terminal
 from . import image
-from .calling import TIMEOUT, wait_for
+from .calling import wait_for
 from .podman import Podman, for_everyone
+from .sitting import ANSWERS, sit_at
 
 FOREVER = "echo ready; while :; do sleep 0.05; done"
 
@@ -104,17 +105,8 @@ def test_privileged(podman: Podman, box: str) -> None:
 def test_terminal(podman: Podman, box: str, terminal: Terminal) -> None:
     """``exec -it`` gives a terminal of the user's size, which follows it, and what is typed arrives."""
     terminal.size(33, 99)
-    # A signal ends `read` too, and the first one may come from the terminal's getting its size.
-    wait = 'until read line && test -n "$line"; do :; done'
-    script = f"trap 'stty size' WINCH; tty; {wait}; echo got $line; stty size; exit 5"
-    with podman.at_terminal(terminal, "exec", "-it", box, "sh", "-c", script) as running:
-        terminal.wait_for("/dev/pts/0")
-        terminal.size(44, 111)
-        terminal.wait_for("44 111")
-        terminal.type("hello\r")
-        terminal.wait_for("got hello")
-        terminal.wait_for("44 111")
-        assert running.popen.wait(TIMEOUT) == 5
+    with podman.at_terminal(terminal, "exec", "-it", box, "sh", "-c", ANSWERS) as running:
+        sit_at(terminal, running)
     assert podman.state()["Status"] == "running"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ..oci.runtime_under_test import known_of_crun
 from . import image
 from .calling import wait_for
 from .podman import Podman, for_everyone
@@ -156,10 +157,9 @@ def test_end_of_a_paused_container(podman: Podman, how: list[str]) -> None:
     """A paused container can be ended."""
     podman.start(FOREVER)
     podman.ok("pause", "box")
-    podman.ok(*how, "box")
     if how == ["kill"]:
-        podman("unpause", "box")
-        podman.ok("wait", "box")
+        known_of_crun("kills a container that is frozen by cgroup v1, and leaves it frozen")
+    podman.ok(*how, "box")
     assert podman.room.remains() == []
 
 

@@ -14,6 +14,7 @@ from ..terminal import Terminal
 from . import image
 from .calling import LISTENS, TIMEOUT, wait_until_signals_pass
 from .podman import Podman, for_everyone
+from .sitting import ANSWERS, sit_at
 
 
 @for_everyone
@@ -80,18 +81,9 @@ def test_much_output_is_complete(podman: Podman) -> None:
 def test_terminal(podman: Podman, terminal: Terminal) -> None:
     """``run -it`` gives a terminal of the user's size, which follows it, and what is typed arrives."""
     terminal.size(33, 99)
-    # A signal ends `read` too, and the first one may come from the terminal's getting its size.
-    wait = 'until read line && test -n "$line"; do :; done'
-    script = f"trap 'stty size' WINCH; tty; stty size; {wait}; echo got $line; exit 5"
-    command = ["run", "--rm", "-it", image.NAME, "sh", "-c", script]
+    command = ["run", "--rm", "-it", image.NAME, "sh", "-c", ANSWERS]
     with podman.at_terminal(terminal, *command) as running:
-        terminal.wait_for("/dev/pts/0")
-        terminal.wait_for("33 99")
-        terminal.size(44, 111)
-        terminal.wait_for("44 111")
-        terminal.type("hello\r")
-        terminal.wait_for("got hello")
-        assert running.popen.wait(TIMEOUT) == 5
+        sit_at(terminal, running)
 
 
 def test_control_c_is_for_the_container(podman: Podman, terminal: Terminal) -> None:

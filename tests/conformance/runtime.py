@@ -37,8 +37,8 @@ def given(path: Path, user: int) -> Runtime:
         raise SetupError(f"--runtime {path}: no executable file")
     done = _ask(path, user)
     words = done.stdout.partition("\n")[0].split()
-    if done.returncode == 0 and len(words) == 3 and words[1] == "version":
-        return Runtime(path=path, name=words[0], version=words[2])
+    if done.returncode == 0 and len(words) >= 3 and words[1] == "version":
+        return Runtime(path=path, name=words[0], version=words[2].rstrip(","))
     return Runtime(path=path, name="", version="")
 
 

@@ -27,6 +27,11 @@ def need_controllers() -> None:
     capabilities.need(not lacking, f"the cgroup controllers {', '.join(sorted(lacking))}")
 
 
+def cgroups_named(name: str) -> list[str]:
+    """Return the cgroups with that name, in all hierarchies; others may come and go meanwhile."""
+    return [where for where, _names, _files in os.walk(CGROUPS) if where.endswith(f"/{name}")]
+
+
 def cgroup_of(pid: int, controller: str) -> Path:
     """Return the cgroup of a process; on v1, the controller's."""
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():

@@ -77,7 +77,7 @@ ELSEWHERE: dict[str, Test] = {
 }
 
 #: Lists whose tests, in test_features.py, take their words from ``features`` itself.
-WHOLE_LISTS = ("hooks", "linux.namespaces", "linux.capabilities", "linux.seccomp.archs")
+WHOLE_LISTS = ("hooks", "linux.namespaces", "linux.seccomp.archs")
 
 #: What mkdir comes to under each action, as a shell prints it.
 ACTIONS = {
@@ -91,7 +91,7 @@ ACTIONS = {
     "SCMP_ACT_ALLOW": "0",
 }
 
-#: What /proc/self/numa_maps calls each mode, on node 0, and the first kernel that has it.
+#: What /proc/self/numa_maps calls each mode, on node 0, and a kernel from which on it is there.
 MODES = {
     "MPOL_DEFAULT": ("default", (2, 6)),
     "MPOL_PREFERRED": ("prefer:0", (2, 6)),
@@ -104,14 +104,24 @@ MODES = {
 FLAGS = {
     "MPOL_F_STATIC_NODES": ("bind=static:0", (2, 6)),
     "MPOL_F_RELATIVE_NODES": ("bind=relative:0", (2, 6)),
-    "MPOL_F_NUMA_BALANCING": ("bind=balancing:0", (6, 14)),
+    "MPOL_F_NUMA_BALANCING": ("bind=balancing:0", (6, 18)),
 }
+
+#: linux/capability.h, in the order of their numbers.
+CAPABILITIES = (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE "
+    "NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT "
+    "SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE "
+    "AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ "
+    "PERFMON BPF CHECKPOINT_RESTORE"
+).split()
 
 
 def tested(structure: dict[str, Any]) -> set[str]:
     """Return the claims that have a test; of the lists in WHOLE_LISTS, what *structure* has."""
     words: dict[str, Iterable[str]] = {
         "mountOptions": MOUNT_OPTIONS,
+        "linux.capabilities": [f"CAP_{name}" for name in CAPABILITIES],
         "linux.seccomp.actions": ACTIONS,
         "linux.seccomp.operators": words_of(test_seccomp.test_arguments_are_compared, "op"),
         "linux.seccomp.knownFlags": words_of(test_seccomp.test_flags, "flag"),

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from .bundle import Bundle, Finished
+from .bundle import TIMEOUT, Bundle, Finished
 from .identity import demotion
 
 #: Reads a list of (text of config.json, arguments) and prints a list of (exit code, output, errors).
@@ -49,7 +49,7 @@ def call_many(bundle: Bundle, calls: list[tuple[str, list[str]]]) -> list[Finish
         input=json.dumps(calls),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=12 * TIMEOUT,
         check=False,
         **demotion(bundle.identity),
     )

@@ -13,6 +13,7 @@ import pytest
 from .. import capabilities
 from . import lifecycle
 from .bundle import Bundle
+from .confined import cgroups_named
 from .runtime_under_test import ours_only
 from .test_errors import assert_one_sentence
 
@@ -54,7 +55,7 @@ def test_the_container_is_in_its_cgroup(confined: Bundle) -> None:
     lines = confined.output("cat /proc/self/cgroup").splitlines()
     assert lines
     assert all(line.endswith(f":/{confined.id}") for line in lines)
-    assert not list(CGROUPS.glob(f"**/{confined.id}"))
+    assert not cgroups_named(confined.id)
 
 
 @ROOT
@@ -70,7 +71,7 @@ def test_parents_that_were_made_go_too(confined: Bundle) -> None:
     """A path of several new directories leaves none behind."""
     confined.linux["cgroupsPath"] = f"/{confined.id}/inner/most"
     assert "/inner/most" in confined.output("cat /proc/self/cgroup")
-    assert not list(CGROUPS.glob(f"**/{confined.id}"))
+    assert not cgroups_named(confined.id)
 
 
 @ROOT
@@ -120,7 +121,7 @@ def test_without_a_path_the_id_names_the_cgroup(confined: Bundle) -> None:
     del confined.linux["cgroupsPath"]
     confined.linux["resources"] = {"pids": {"limit": 20}}
     assert f"/{confined.id}" in confined.output("cat /proc/self/cgroup")
-    assert not list(CGROUPS.glob(f"**/{confined.id}"))
+    assert not cgroups_named(confined.id)
 
 
 @ROOT
@@ -162,13 +163,25 @@ def test_systemds_form_is_refused(bundle: Bundle) -> None:
 
 
 @ROOT
-def test_a_cgroup_in_use_is_refused(confined: Bundle) -> None:
-    """Two containers do not share a cgroup, and the first one is not harmed."""
-    running = confined.start("echo ready; read x")
+def test_a_cgroup_in_use_is_warned_of(confined: Bundle) -> None:
+    """Two containers in one cgroup: the second one says so, and does the first one no harm."""
+    running = confined.start("echo ready; read x; echo alive")
     running.line()
+    pids = directory(confined, "pids")
+    first = confined.id
     confined.id += "-2"
-    assert_one_sentence(confined.run("true"), "linux.cgroupsPath", "not empty")
-    assert running.finish("\n").code == 0
+    lifecycle.create(confined)
+    lifecycle.ok(confined, "start", confined.id)
+    assert_one_sentence(lifecycle.verb(confined, "pause", confined.id), "others were in its cgroup")
+    lifecycle.ok(confined, "kill", "--all", confined.id, "KILL")
+    lifecycle.wait_for_status(confined, "stopped")
+    lifecycle.ok(confined, "delete", confined.id)
+    assert len((pids / "cgroup.procs").read_text().split()) == 1
+    warned = confined.run("true")
+    assert warned.code == 0
+    assert "warning: linux.cgroupsPath: container's cgroup is not empty" in warned.err
+    assert running.finish("\n").out == "alive\n"
+    assert not list(CGROUPS.glob(f"*/{first}"))
 
 
 @ROOT
@@ -349,7 +362,7 @@ def test_what_cannot_be_limited_is_an_error(
     """A limit that this machine cannot keep, or that makes no sense, is named; no cgroup is left."""
     confined.linux["resources"] = resources
     assert_one_sentence(confined.run("true"), field)
-    assert not list(CGROUPS.glob(f"**/{confined.id}"))
+    assert not cgroups_named(confined.id)
 
 
 @pytest.mark.parametrize("identity", ["user"], indirect=True)

@@ -49,8 +49,21 @@ def test_a_default_link_is_there(bundle: Bundle, name: str, target: str) -> None
     assert bundle.output(f"readlink /dev/{name}") == target
 
 
-def test_ptmx_is_the_containers(bundle: Bundle) -> None:
-    """/dev/ptmx is that of the container's own devpts."""
+@pytest.mark.parametrize("identity", ["root"], indirect=True)
+def test_a_slash_after_the_name_is_none_of_it(bundle: Bundle) -> None:
+    """A path that ends in a slash is that of a device all the same."""
+    known_of_crun("does not find its name")
+    bundle.linux["devices"] = [{"path": "/dev/mine/", "type": "c", "major": 1, "minor": 3}]
+    assert bundle.output("stat -c %t:%T /dev/mine") == "1:3"
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_ptmx_is_the_containers(bundle: Bundle, named: bool) -> None:
+    """/dev/ptmx is that of the container's own devpts, also where the config names it."""
+    if named:
+        user = bundle.identity.is_ordinary_user
+        known_of_crun("cannot do it for an ordinary user", when=user)
+        bundle.linux["devices"] = [{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2}]
     assert bundle.output("stat -L -c %t:%T /dev/ptmx") == "5:2"
     assert bundle.output("readlink -f /dev/ptmx") == "/dev/pts/ptmx"
 

@@ -235,3 +235,15 @@ def test_a_file_system_can_be_remounted(bundle: Bundle) -> None:
     bundle.mount("/t", "tmpfs", "tmpfs")
     bundle.mount("/t", "tmpfs", "tmpfs", ["remount", "ro"])
     assert "ro" in mount_line(bundle, "/t")[3].split(",")
+
+
+@pytest.mark.parametrize("identity", ["root-userns", "user"], indirect=True)
+def test_sysfs_in_the_hosts_network(bundle: Bundle) -> None:
+    """A user namespace in the host's network gets the host's /sys, with the flags asked for."""
+    bundle.drop_namespace("network")
+    bundle.mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", "ro"])
+    assert "class" in bundle.output("ls /sys").split()
+    lines = [line.split() for line in bundle.output("grep ' /sys' /proc/mounts").splitlines()]
+    assert lines
+    for line in lines:
+        assert {"ro", "nosuid", "noexec", "nodev"} <= set(line[3].split(",")), line

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
 from .bundle import Bundle, wait_until_gone
-from .confined import WHO_HAS_CGROUPS
+from .confined import WHO_HAS_CGROUPS, cgroups_named
 from .lifecycle import create, ok, start, state, verb, wait_for_status
 from .runtime_under_test import is_crun, is_runc, ours_only
 from .test_errors import assert_one_sentence
@@ -65,7 +64,7 @@ def test_delete_ends_what_is_left(bundle: Bundle, options: tuple[str, ...]) -> N
     wait_for_status(bundle, "stopped")
     ok(bundle, "delete", *options, bundle.id)
     assert have_all_ended(pidfds)
-    assert not list(Path("/sys/fs/cgroup").glob(f"**/{bundle.id}"))
+    assert not cgroups_named(bundle.id)
 
 
 @WHO_HAS_CGROUPS

@@ -85,7 +85,9 @@ def test_another_user(bundle: Bundle) -> None:
     assert inside(bundle, "id -u; id -g", "--user", "5:6").split() == ["5", "6"]
     assert inside(bundle, "id -u; id -g", "-u", "5").split() == ["5", "0"]
     assert "7" in inside(bundle, "id -G", "-g", "7").split()
-    assert_one_sentence(execute(bundle, "--user", "x", bundle.id, "true"), "'x'", code=255)
+    for wrong in ("x", "-1", "4294967295"):  # the last is "no change" for the kernel
+        finished = execute(bundle, "--user", wrong, bundle.id, "true")
+        assert_one_sentence(finished, repr(wrong), code=255)
 
 
 def test_home_is_the_users(bundle: Bundle) -> None:

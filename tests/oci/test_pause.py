@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from .. import capabilities
 from .bundle import TIMEOUT, Bundle, wait_until_gone
-from .confined import WHO_HAS_CGROUPS, cgroup_of
+from .confined import WHO_HAS_CGROUPS, cgroup_of, cgroups_named
 from .identity import demotion
 from .lifecycle import create, ok, start, state, verb, wait_for, wait_for_status
 from .runtime_under_test import is_ours, known_of_crun, ours_only, runtime_command
@@ -136,7 +135,7 @@ def test_a_paused_container_can_be_deleted_by_force(bundle: Bundle) -> None:
     ok(bundle, "pause", bundle.id)
     ok(bundle, "delete", "--force", bundle.id)
     assert verb(bundle, "state", bundle.id).code == 1
-    assert not list(Path("/sys/fs/cgroup").glob(f"**/{bundle.id}"))
+    assert not cgroups_named(bundle.id)
 
 
 @WHO_HAS_CGROUPS

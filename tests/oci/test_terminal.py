@@ -12,6 +12,7 @@ import pytest
 
 from .. import terminal as terminal_of_a_user
 from .bundle import TIMEOUT, Bundle, Running
+from .lifecycle import ok, start
 from .runtime_under_test import known_of_crun
 
 
@@ -100,6 +101,20 @@ def test_console_size_is_the_configs_without_a_terminal_outside(bundle: Bundle) 
     bundle.process["terminal"] = True
     bundle.process["consoleSize"] = {"height": 12, "width": 34}
     assert bundle.run("stty size").out.strip() == "12 34"
+
+
+@pytest.mark.parametrize("verb", ["run", "exec"])
+def test_a_pipe_gets_no_carriage_returns(bundle: Bundle, verb: str) -> None:
+    """What a terminal would need at the ends of lines is left out where none reads them."""
+    known_of_crun("refuses standard input that is no terminal")
+    bundle.process["terminal"] = True
+    if verb == "run":
+        assert bundle.run("echo one; echo two").out == "one\ntwo\n"
+        return
+    bundle.process["terminal"] = False
+    start(bundle)
+    script = ("sh", "-c", "echo one; echo two")
+    assert ok(bundle, "exec", "--tty", bundle.id, *script).out == "one\ntwo\n"
 
 
 def test_input_from_a_pipe_reaches_the_terminal(bundle: Bundle) -> None:

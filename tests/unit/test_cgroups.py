@@ -131,6 +131,15 @@ def test_the_files_of_v1() -> None:
     ]
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_accounting_without_a_hierarchy_is_not_left_out(wanted: bool) -> None:
+    """Kernels have always been hierarchical since 5.11: asking for that is moot, the opposite an error."""
+    resources = Resources(memory=Memory(use_hierarchy=wanted))
+    (entry,) = limits.writes(resources, ALL_V1, ())
+    assert (entry.file, entry.value) == ("memory.use_hierarchy", str(int(wanted)))
+    assert entry.optional is entry.implied is wanted
+
+
 def test_the_files_of_v2() -> None:
     """The same, converted: swap alone, weights for shares."""
     assert planned(EVERYTHING, 2) == [

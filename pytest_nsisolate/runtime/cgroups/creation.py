@@ -90,19 +90,16 @@ def make_one(hierarchy: Hierarchy, path: str, made: list[str]) -> None:
 
 
 def _check_fit(path: str, made: list[str]) -> None:
-    """Refuse a cgroup that was there and is in use: two containers would share limits and fate."""
+    """Refuse a cgroup that was there and is frozen; take one with nobody in it for the container's own."""
     if made and made[0] == path:
         return
-    # Below it, too: what is in a container's cgroup is killed at the container's end.
-    for below, _names, _files in os.walk(path):
-        if pids := read(f"{below}/cgroup.procs").split():
-            found = f"{len(pids)} process(es) found in {below}"
-            raise SetupError(_STEP, f"linux.cgroupsPath: container's cgroup is not empty: {found}")
     frozen = read(f"{path}/freezer.state").strip() or read(f"{path}/cgroup.freeze").strip()
     if frozen in ("FROZEN", "FREEZING", "1"):
         call = f"linux.cgroupsPath: container's cgroup unexpectedly frozen: {path}"
         raise SetupError(_STEP, call)
-    made.insert(0, path)
+    # Below it, too: what is in a container's own cgroup is killed at the container's end.
+    if not any(read(f"{below}/cgroup.procs").split() for below, _names, _files in os.walk(path)):
+        made.insert(0, path)
 
 
 def enable_controllers(directory: str, names: Sequence[str] = ()) -> None:

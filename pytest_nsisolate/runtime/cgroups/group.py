@@ -61,6 +61,11 @@ class Cgroup(Record):
         return dict(self.directories).get(controller)
 
     @property
+    def shared(self) -> list[str]:
+        """Return the directories that others were in before: not the container's to kill or remove."""
+        return [] if self.unit else [path for path in self.paths if path not in self.made]
+
+    @property
     def v2_controllers(self) -> tuple[str, ...]:
         """Return the controllers that the v2 directory has."""
         unified = self.directory(UNIFIED)

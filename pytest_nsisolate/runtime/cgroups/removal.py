@@ -135,10 +135,12 @@ def oom_kills(cgroup: Cgroup) -> int:
 def remove(cgroup: Cgroup) -> None:
     """Kill what is still in the cgroup and remove it, with what the container made below it.
 
+    Not what it shares with others (runtime.md, "Delete").
+
     A directory stays busy for a moment after its last process has been reaped. Parents that were made
     with it go too, unless somebody else uses them by now.
     """
-    if any(os.path.isdir(path) for path in cgroup.paths):
+    if not cgroup.shared and any(os.path.isdir(path) for path in cgroup.paths):
         kill(cgroup)
     try:
         if cgroup.unit:
@@ -151,7 +153,7 @@ def remove(cgroup: Cgroup) -> None:
 
 def _remove_directories(cgroup: Cgroup) -> None:
     leaves = set(cgroup.paths)
-    for path in cgroup.paths:
+    for path in leaves.difference(cgroup.shared):
         for below, _names, _files in os.walk(path, topdown=False):
             _rmdir(below)
     for path in cgroup.made:

@@ -50,11 +50,12 @@ def memory(resources: Resources) -> list[Write]:
     if memory.disable_oom_killer is not None:
         value = int(memory.disable_oom_killer)
         found.append(_write("memory.disableOOMKiller", "memory.oom_control", value))
-    if memory.use_hierarchy:
-        # Where the file is gone, it is always so.
-        found.append(
-            _write("memory.useHierarchy", "memory.use_hierarchy", 1, optional=True, implied=True)
-        )
+    if memory.use_hierarchy is not None:
+        # Where the file is gone, or takes nothing else, it is always so; the opposite is not to be had.
+        value = int(memory.use_hierarchy)
+        file = "memory.use_hierarchy"
+        is_so = memory.use_hierarchy
+        found.append(_write("memory.useHierarchy", file, value, optional=is_so, implied=is_so))
     return found
 
 
