@@ -44,7 +44,7 @@ def test_a_container_is_a_scope(scoped: Bundle) -> None:
     assert show(scoped, *names) == expected
     assert scoped.id in show(scoped, "Description")[0]
     pid = state(scoped)["pid"]
-    assert cgroup_of(pid, "pids") == cgroup_of_unit(scoped)
+    assert cgroup_of(pid, "pids") == cgroup_of_unit(scoped, "pids")
     assert str(pid) in (cgroup_of_unit(scoped) / "cgroup.procs").read_text().split()
     ok(scoped, "kill", scoped.id, "KILL")
     wait_for_status(scoped, "stopped")

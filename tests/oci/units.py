@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import capabilities
 from .bundle import Bundle
+from .confined import CGROUPS, V2
 from .identity import Identity
 
 SYSTEM_BUS = "/run/dbus/system_bus_socket"
@@ -57,17 +58,17 @@ def show(bundle: Bundle, *names: str) -> list[str]:
     return found
 
 
-def cgroup_of_unit(bundle: Bundle) -> Path:
-    """Return the directory of the unit's cgroup."""
+def cgroup_of_unit(bundle: Bundle, controller: str = "systemd") -> Path:
+    """Return the directory of the unit's cgroup; on v1, the controller's."""
     (path,) = show(bundle, "ControlGroup")
     assert path
-    return Path(f"/sys/fs/cgroup{path}")
+    return Path(f"{CGROUPS}{path}") if V2 else Path(f"{CGROUPS}/{controller}{path}")
 
 
 def assert_gone(bundle: Bundle) -> None:
     """Check that systemd has forgotten the unit, and the kernel its cgroup."""
     assert show(bundle, "LoadState", "ActiveState") == ["not-found", "inactive"]
-    assert not list(Path("/sys/fs/cgroup").glob(f"**/{glob_escaped(unit_of(bundle))}"))
+    assert not list(CGROUPS.glob(f"**/{glob_escaped(unit_of(bundle))}"))
 
 
 def glob_escaped(name: str) -> str:
