@@ -119,11 +119,13 @@ def test_end_of_a_paused_container(containerd: Containerd) -> None:
 
 def test_processes(containerd: Containerd) -> None:
     """``ps`` lists the container's processes by the host's pids, those that were added too."""
-    containerd.start(f"sleep 314159 & {FOREVER}")
-    assert containerd.exec("sleep", "271828", options=["--detach"]).code == 0
+    # Times that nobody else on the machine sleeps for.
+    times = [1_000_000 + os.getpid(), 2_000_000 + os.getpid()]
+    containerd.start(f"sleep {times[0]} & {FOREVER}")
+    assert containerd.exec("sleep", str(times[1]), options=["--detach"]).code == 0
     lines = containerd.ok("tasks", "ps", "box").splitlines()[1:]
     listed = {int(line.split()[0]) for line in lines}
-    ((first,), (added,)) = (with_marker(f"sleep\0{seconds}") for seconds in (314159, 271828))
+    ((first,), (added,)) = (with_marker(f"sleep\0{seconds}") for seconds in times)
     # The container's loop has processes too, which come and go.
     assert {containerd.tasks()["box"][0], first, added} <= listed
 
