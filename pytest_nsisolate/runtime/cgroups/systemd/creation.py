@@ -64,7 +64,7 @@ def _properties(scope: Scope, container_id: str, member: int) -> list[Property]:
 def _directories(
     plan: Plan, scope: Scope, member: int, made: list[str]
 ) -> tuple[Cgroup, SetupError | None]:
-    found = hierarchies(str(member) if member else "self")
+    found = hierarchies(str(member))
     below = _place(found, scope.unit)
     directories: list[tuple[str, str]] = []
     refused = None
