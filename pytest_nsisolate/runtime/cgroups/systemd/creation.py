@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal
 import os
 
 from ...caller import is_machine_root
@@ -42,6 +43,7 @@ def make(plan: Plan, container_id: str, member: int) -> tuple[Cgroup, SetupError
     except BaseException:
         from ..removal import remove
 
+        os.kill(member, _signal.SIGKILL)  # it is deaf to systemd's SIGTERM
         remove(Cgroup(directories=(), made=tuple(made), unit=scope.unit))
         raise
 
