@@ -38,9 +38,9 @@ PermitRootLogin prohibit-password
 UseDNS no
 """
 _MASKED = (
-    "apt-daily.timer apt-daily-upgrade.timer containerd.service dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service "
-    "fstrim.timer getty@tty1.service serial-getty@ttyS0.service systemd-networkd-wait-online.service "
-    "systemd-timesyncd.service"
+    "apt-daily-upgrade.timer apt-daily.timer containerd.service dpkg-db-backup.timer "
+    "e2scrub_all.timer e2scrub_reap.service fstrim.timer getty@tty1.service podman-auto-update.timer "
+    "serial-getty@ttyS0.service systemd-networkd-wait-online.service systemd-timesyncd.service"
 ).split()
 
 
