@@ -60,6 +60,7 @@ class Podman:
         self._images = images
         self._runtime: list[str] = []
         self._prefix: list[str] = []
+        self.variables: dict[str, str] = {}
         self.uid = os.geteuid()
         for name in ("home", "run", "tmp"):
             room.directory(name)
@@ -144,6 +145,7 @@ class Podman:
             "TMPDIR": str(path / "tmp"),
             "XDG_RUNTIME_DIR": str(path / "run"),
             "CONTAINERS_CONF": str(path / "containers.conf"),
+            **self.variables,
         }
 
     @property

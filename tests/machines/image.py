@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ UID = 1000
 PACKAGES = (
     "apt dbus dbus-user-session iproute2 kmod libpam-systemd login openssh-server passwd procps systemd "
     "systemd-sysv udev util-linux linux-image-cloud-amd64 apparmor busybox-static crun libcap2-bin "
-    "libseccomp2 python3 uidmap"
+    "libseccomp2 python3 uidmap podman netavark containerd"
 ).split()
 _PROGRAMS = ("mmdebstrap", "mke2fs", "ssh-keygen")
 
@@ -37,9 +38,9 @@ PermitRootLogin prohibit-password
 UseDNS no
 """
 _MASKED = (
-    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service "
-    "fstrim.timer getty@tty1.service serial-getty@ttyS0.service systemd-networkd-wait-online.service "
-    "systemd-timesyncd.service"
+    "apt-daily-upgrade.timer apt-daily.timer containerd.service dpkg-db-backup.timer "
+    "e2scrub_all.timer e2scrub_reap.service fstrim.timer getty@tty1.service podman-auto-update.timer "
+    "serial-getty@ttyS0.service systemd-networkd-wait-online.service systemd-timesyncd.service"
 ).split()
 
 
@@ -66,14 +67,20 @@ class Image:
         return self.directory / "initrd.img"
 
     @property
+    def recipe(self) -> Path:
+        """By what it was made."""
+        return self.directory / "recipe"
+
+    @property
     def key(self) -> Path:
         """The private key that opens both accounts."""
         return self.directory / "key"
 
 
 def build(image: Image) -> None:
-    """Build the image, unless it is there. Raises MachineError."""
-    if image.disk.exists():
+    """Build the image, unless it is there as it is described here. Raises MachineError."""
+    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    if image.recipe.exists() and image.recipe.read_text() == recipe:
         return
     if os.geteuid() != 0:
         raise MachineError("building a machine takes root; running one does not")
@@ -85,6 +92,7 @@ def build(image: Image) -> None:
     root = image.directory / "root"
     shutil.rmtree(root, ignore_errors=True)
     try:
+        image.recipe.unlink(missing_ok=True)
         _key(image)
         _install(image.suite, root)
         _configure(image, root)
@@ -92,6 +100,7 @@ def build(image: Image) -> None:
             (newest,) = root.glob(f"boot/{kind}-*")
             shutil.copy(newest, target)
         _fill_disk(image.disk, root)
+        image.recipe.write_text(recipe)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 

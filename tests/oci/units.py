@@ -23,17 +23,20 @@ def user_bus() -> str:
 
 def managed(bundle: Bundle) -> Bundle:
     """Let the bundle's cgroup be made by systemd; skip where there is none for its caller."""
-    user = bundle.identity.is_ordinary_user
+    bundle.variables |= variables_for_systemd(user=bundle.identity.is_ordinary_user)
+    bundle.settings = ("--cgroup-manager", "systemd")
+    return bundle
+
+
+def variables_for_systemd(*, user: bool) -> dict[str, str]:
+    """Return what has to be in the environment of a caller of systemd; skip where there is none."""
     if user:
         capabilities.need_ordinary_user()
     bus = user_bus() if user else SYSTEM_BUS
     capabilities.need_of_machine(os.path.isdir("/run/systemd/system"), "systemd")
     capabilities.need_of_machine(os.path.exists(bus), f"the bus {bus}")
     capabilities.need(importlib.util.find_spec("jeepney") is not None, "jeepney")
-    if user:
-        bundle.variables["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={bus}"
-    bundle.settings = ("--cgroup-manager", "systemd")
-    return bundle
+    return {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={bus}"} if user else {}
 
 
 def default_slice(identity: Identity) -> str:
@@ -49,10 +52,15 @@ def unit_of(bundle: Bundle) -> str:
 
 def show(bundle: Bundle, *names: str) -> list[str]:
     """Return properties of the container's unit."""
-    user = ["--user"] if bundle.identity.is_ordinary_user else []
+    return show_unit(unit_of(bundle), *names, user=bundle.identity.is_ordinary_user)
+
+
+def show_unit(unit: str, *names: str, user: bool) -> list[str]:
+    """Return properties of a unit of the machine's, or of our own."""
+    option = ["--user"] if user else []
     found = []
     for name in names:
-        command = ["systemctl", *user, "show", "--value", "-p", name, unit_of(bundle)]
+        command = ["systemctl", *option, "show", "--value", "-p", name, unit]
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
         found.append(done.stdout.strip())
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal
 import os
 
 from ...caller import is_machine_root
@@ -42,6 +43,7 @@ def make(plan: Plan, container_id: str, member: int) -> tuple[Cgroup, SetupError
     except BaseException:
         from ..removal import remove
 
+        os.kill(member, _signal.SIGKILL)  # it is deaf to systemd's SIGTERM
         remove(Cgroup(directories=(), made=tuple(made), unit=scope.unit))
         raise
 
@@ -64,7 +66,7 @@ def _properties(scope: Scope, container_id: str, member: int) -> list[Property]:
 def _directories(
     plan: Plan, scope: Scope, member: int, made: list[str]
 ) -> tuple[Cgroup, SetupError | None]:
-    found = hierarchies(str(member) if member else "self")
+    found = hierarchies(str(member))
     below = _place(found, scope.unit)
     directories: list[tuple[str, str]] = []
     refused = None

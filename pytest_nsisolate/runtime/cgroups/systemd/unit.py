@@ -54,7 +54,7 @@ def attach(unit: str, directory: str) -> None:
     only (cgroups(7)), and a login session is not. From there the manager of his units gets him in, with
     the help of the machine's.
     """
-    _above, _slash, below = directory.partition(f"/{unit}")
+    _above, _unit, below = directory.partition(unit)
     with Systemd() as systemd:
         systemd.attach(unit, below, os.getpid())
 
