@@ -134,11 +134,11 @@ def test_timeout_covers_set_up_and_call_together(project: Project) -> None:
 
         @pytest.fixture
         def slow():
-            time.sleep(0.7)
+            time.sleep(2.5)
 
-        @pytest.mark.isolated(timeout=1)
+        @pytest.mark.isolated(timeout=4)
         def test_slow(slow):
-            time.sleep(0.7)
+            time.sleep(2.5)
         """
     )
     result.assert_outcomes(failed=1)
