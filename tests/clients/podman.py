@@ -130,7 +130,7 @@ class Podman:
         before, after = [*args[: verb + 1]], [*args[verb + 1 :]]
         if args[verb] in {"run", "create"} and self.has_cgroups and _NO_CGROUPS not in args:
             before.append(f"--cgroup-parent=/{self.room.name}")
-        places = [f"--root={self.storage}", f"--runroot={path}/runroot", f"--tmpdir={path}/tmp"]
+        places = [f"--root={self.storage}", f"--runroot={path}/rr", f"--tmpdir={path}/tmp"]
         chosen = ["--storage-driver=vfs", *self._runtime]
         if self._images:
             chosen.append(f"--storage-opt=vfs.imagestore={self._images}")

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import uuid
 from contextlib import suppress
@@ -29,9 +30,9 @@ class Room:
         """Make the directory; with *own_root* the runtime's state is in there, whatever the client says."""
         # Letters and digits, which containerd wants of a namespace.
         self.name = f"nsisolate-clients-{uuid.uuid4().hex[:10]}"
-        # Not in the session's own directory: podman allows its run directory 50 characters.
-        self.path = Path("/tmp", self.name)
-        self.path.mkdir()
+        # A short one: podman allows its run directory 50 characters.
+        self.path = Path(tempfile.mkdtemp(prefix="c"))
+        self.path.chmod(0o755)
         self.runtime_root = self.path / "runtime"
         self.runtime = self.path / runtime_name()
         self._calls = self.path / "calls"
