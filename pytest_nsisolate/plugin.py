@@ -109,9 +109,11 @@ class Isolation:
             self._open(paths)
 
     def _open(self, paths: dict[Sandbox, list[str]]) -> None:
+        from . import originals
         from .host.pool import Pool
         from .host.template import TemplateLost
 
+        originals.keep()
         try:
             if self._unavailable:
                 raise NsisolateError(self._unavailable)

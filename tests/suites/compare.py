@@ -2,7 +2,7 @@
 
     python tests/suites/compare.py [--user] [--wheel FILE] [--keep DIR] [PROJECT ...]
 
-The projects are those of PROJECTS below, from their source distributions on PyPI, unmodified. Exit code 0
+The projects are those of projects.py, from their source distributions on PyPI, unmodified. Exit code 0
 if every test had the same reports in both runs, in the same order, 1 if not. Standard library only.
 """
 
@@ -22,6 +22,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from projects import PROJECTS, Project
+
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
 ORDINARY_UID = 65534
@@ -33,35 +35,6 @@ _VOLATILE = re.compile(r"\b\d\d:\d\d:\d\d(\.\d+)?|0x[0-9a-f]{6,}")
 _PROGRESS = re.compile(r"[.,a-zA-Z]* *\[ *\d+%\]$")
 
 Reports = dict[str, list[str]]
-
-
-@dataclass(frozen=True)
-class Project:
-    """A project on PyPI, by version, and what its suite needs besides pytest."""
-
-    name: str
-    version: str
-    requires: tuple[str, ...] = ()
-    arguments: tuple[str, ...] = ()
-
-
-PROJECTS = (
-    Project(
-        "structlog",
-        "26.1.0",
-        (
-            "pytest-asyncio",
-            "pytest-randomly",
-            "rich",
-            "simplejson",
-            "time-machine>=2.14.1",
-            "twisted",
-        ),
-        ("-p", "randomly", "--randomly-seed=20"),
-    ),
-    Project("marshmallow", "4.4.0", ("simplejson",)),
-    Project("more-itertools", "11.2.1"),
-)
 
 
 class ComparisonError(Exception):
