@@ -2,7 +2,7 @@
 
     python tests/suites/compare.py [--user] [--wheel FILE] [--keep DIR] [PROJECT ...]
 
-The projects are those of projects.py, from their source distributions on PyPI, unmodified. Exit code 0
+The projects are those of projects.toml, from their source distributions on PyPI, unmodified. Exit code 0
 if every test had the same reports in both runs, in the same order, 1 if not. Standard library only.
 """
 
@@ -17,12 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from projects import PROJECTS, Project
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
@@ -35,6 +35,16 @@ _VOLATILE = re.compile(r"\b\d\d:\d\d:\d\d(\.\d+)?|0x[0-9a-f]{6,}")
 _PROGRESS = re.compile(r"[.,a-zA-Z]* *\[ *\d+%\]$")
 
 Reports = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project on PyPI, by version, and what its suite needs besides pytest."""
+
+    name: str
+    version: str
+    requires: Sequence[str] = ()
+    arguments: Sequence[str] = ()
 
 
 class ComparisonError(Exception):
@@ -70,7 +80,10 @@ def main() -> int:
     given = _arguments()
     if given.user and os.geteuid() == 0:
         return _again_as(given)
-    chosen = [p for p in PROJECTS if not given.projects or p.name in given.projects]
+    known = {project.name: project for project in _known_projects()}
+    if unknown := set(given.projects) - set(known):
+        raise ComparisonError(f"not in projects.toml: {', '.join(sorted(unknown))}")
+    chosen = [known[name] for name in given.projects or known]
     work = Path(given.keep or tempfile.mkdtemp(prefix="nsisolate-suites-", dir="/var/tmp"))
     work.mkdir(parents=True, exist_ok=True)
     try:
@@ -92,11 +105,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--python", default="/usr/bin/python3", help="for the virtual environments")
     parser.add_argument("--keep", type=Path, help="work in this directory, and keep it")
-    given = parser.parse_args()
-    unknown = set(given.projects) - {project.name for project in PROJECTS}
-    if unknown:
-        parser.error(f"not in PROJECTS: {', '.join(sorted(unknown))}")
-    return given
+    return parser.parse_args()
+
+
+def _known_projects() -> list[Project]:
+    tables = tomllib.loads((HERE / "projects.toml").read_text())
+    return [Project(name, **table) for name, table in tables.items()]
 
 
 def _again_as(given: argparse.Namespace) -> int:
