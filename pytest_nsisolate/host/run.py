@@ -13,7 +13,7 @@ import cloudpickle
 import pytest
 
 from ..options import Request
-from ..runtime.errors import ChannelError
+from ..runtime.errors import ChannelError, NsisolateError
 from ..runtime.outcome import of_wait_status
 from ..wire import frames
 from ..wire.data import MalformedData, load
@@ -92,7 +92,10 @@ class Run:
         self._holder = ""
         self._ended: dict[str, Any] | None = None
         self._done = False
+        #: What ended the run before its time, and whether a report of it has said so: until one has, no
+        #: phase may pass for want of a report.
         self._problem = ""
+        self._told = False
         self._timed_out = False
         self._exceptions: dict[str, BaseException | None] = {}
         self._started = time.time()
@@ -101,11 +104,9 @@ class Run:
         self._socket = ours
         self._results = frames.FrameReader(ours, limit=RESULT_LIMIT)
         try:
-            frames.send(
-                template.socket, frames.RUN, cloudpickle.dumps(self._order()), (theirs.fileno(),)
-            )
-        except ChannelError as error:
-            self._problem = str(error)
+            template.tell(frames.RUN, cloudpickle.dumps(self._order()), (theirs.fileno(),))
+        except NsisolateError as error:
+            self._problem = f"before this test {error}"
         finally:
             theirs.close()
 
@@ -135,20 +136,22 @@ class Run:
         Logs what is to be logged before it. If the test ends without that report, the report is a failure
         that says how it ended.
         """
-        if self._problem:
+        if self._told:
             return passed_report(self._item, when)
-        try:
-            report = self._wait_for_report(when)
-        except TimeoutError:
-            self._time_out()
-        except (TemplateLost, ChannelError, MalformedData) as error:
-            self._problem = str(error)
-        else:
-            if report is not None:
-                return report
+        if not self._problem:
+            try:
+                report = self._wait_for_report(when)
+            except TimeoutError:
+                self._time_out()
+            except (TemplateLost, ChannelError, MalformedData) as error:
+                self._problem = str(error)
+            else:
+                if report is not None:
+                    return report
         crashed = crash_report(
             self._item, when, self._problem, self._template, time.time() - self._started
         )
+        self._told = True
         if self._timed_out and not self._holder:
             self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
         return crashed
@@ -263,8 +266,7 @@ class Run:
         after that its container is killed, and after that the template, if it does not notice. Returns
         what was wrong with the end, or an empty string.
         """
-        known = bool(self._problem)
-        if known:
+        if self._told:
             self._kill_container()
         try:
             for kill in (self._kill_container, self._template.kill):
@@ -276,9 +278,9 @@ class Run:
             self._template.kill()
         finally:
             self._socket.close()
-        if not known and not self._done and not self._problem:
+        if not self._done and not self._problem:
             self._problem = self._explain_end()
-        return "" if known else self._problem
+        return "" if self._told else self._problem
 
     def _kill_container(self) -> None:
         if self._holder:

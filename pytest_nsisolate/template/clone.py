@@ -129,8 +129,11 @@ def _reap_strays() -> None:
     with open("/proc/thread-self/children") as file:
         children = file.read().split()
     for pid in children:
-        with open(f"/proc/{pid}/status") as file:
-            levels = next((line.split()[1:] for line in file if line.startswith("NSpid:")), [])
+        try:
+            with open(f"/proc/{pid}/status") as file:
+                levels = next((line.split()[1:] for line in file if line.startswith("NSpid:")), [])
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # its maker, a thread of a fixture, was faster
         if len(levels) > 1:
             os.waitpid(int(pid), 0)
 
