@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .host.coverage import CoverageOfTests
 from .options import (
     MARKS,
     MODES,
@@ -46,7 +47,10 @@ def pytest_configure(config: pytest.Config) -> None:
     mode = config.getoption("nsisolate")
     assert mode in MODES
     if mode != "off":
-        config.pluginmanager.register(Isolation(config, mode), "nsisolate-isolation")
+        coverage = CoverageOfTests()
+        isolation = Isolation(config, mode, coverage)
+        config.pluginmanager.register(isolation, "nsisolate-isolation")
+        config.pluginmanager.register(coverage, "nsisolate-coverage")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -58,8 +62,9 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 class Isolation:
     """Runs isolated items in sandboxes."""
 
-    def __init__(self, config: pytest.Config, mode: str) -> None:
+    def __init__(self, config: pytest.Config, mode: str, coverage: CoverageOfTests) -> None:
         self._config = config
+        self._coverage = coverage
         self._mode = mode
         self._pool: Pool | None = None
         self._unavailable = ""
@@ -115,7 +120,7 @@ class Isolation:
         try:
             if self._unavailable:
                 raise NsisolateError(self._unavailable)
-            self._pool = Pool(self._config, paths, self._env)
+            self._pool = Pool(self._config, paths, self._env, self._coverage)
             self._pool.template_for(next(iter(paths)))
         except TemplateLost as error:
             # That is not this machine's fault, and nothing to skip tests for.

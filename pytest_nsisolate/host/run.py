@@ -19,7 +19,8 @@ from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.exceptions import from_data
 from ..wire.functions import fingerprint, ship, ship_parameters
-from ..wire.limits import RESULT_LIMIT
+from ..wire.limits import COVERAGE_SIGNAL, RESULT_LIMIT
+from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
 from .replay import stop_session, warning_of
 from .reports import rebuild
@@ -27,6 +28,9 @@ from .template import Template, TemplateLost, describe
 
 #: Seconds that a test, or a template, has for what should take no time.
 _GRACE = 10.0
+
+#: Seconds that a test has for sending its coverage before it is killed.
+_COVERAGE_WITHIN = 2.0
 
 
 #: What wrong data may raise where it is taken apart.
@@ -217,6 +221,9 @@ class Run:
                 replay = partial(self._record_warning, warning_of(self._item, message))
             elif kind == frames.STOP:
                 replay = partial(stop_session, str(message["kind"]), str(message["text"]), message)
+            elif kind == frames.COVERAGE:
+                self._template.coverage.add(message)
+                return None
             elif kind == frames.DONE:
                 replay = self._finish_results
             else:
@@ -252,9 +259,27 @@ class Run:
     def _time_out(self) -> None:
         self._deadline = None
         read_stacks(self._template, self._pid)
+        self._wait_for_coverage()
         seconds = self._request.timeout
         self._problem = f"timeout: the test ran for more than {seconds:g} s and was killed"
         self._timed_out = True
+
+    def _wait_for_coverage(self) -> None:
+        """Take what a test that is going to be killed has measured so far."""
+        if not self._holder or active() is None:
+            return
+        self._template.signal(self._pid, COVERAGE_SIGNAL)
+        deadline = time.monotonic() + _COVERAGE_WITHIN
+        try:
+            while time.monotonic() < deadline:
+                frame = self._results.take()
+                if frame is None:
+                    self._template.wait(self._results, deadline)
+                elif frame[0] == frames.COVERAGE:
+                    self._handle(frame, "nothing")
+                    break
+        except (TimeoutError, TemplateLost, ChannelError, MalformedData):
+            pass  # it hangs where it cannot tell
 
     def finish(self) -> str:
         """See to it that the container is gone; called after the last phase, whatever happened.

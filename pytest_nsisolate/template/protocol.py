@@ -108,6 +108,7 @@ class ItemRunner:
         self._capture.leave_to_clone()
         arm_faulthandler(item.config)
         os.register_at_fork(after_in_child=self._reporter.disown)
+        self._reporter.guard()
         item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
         del self._state.setup
         boundary = ScopeBoundary(self._state)

@@ -16,6 +16,7 @@ from .capture import SharedCapture, Streams
 from .clone import Cloner
 from .collection import Collection
 from .link import Files, Link
+from .measuring import Measurement, adopt
 from .protocol import ItemRunner, tear_down_to
 from .reporting import Reporter
 
@@ -30,6 +31,7 @@ class TemplatePlugin:
         link: Link,
         files: Files,
         streams: Streams,
+        data_file: str | None,
     ) -> None:
         self._start = start
         self._host = link.host
@@ -38,6 +40,8 @@ class TemplatePlugin:
         self._cloner = Cloner(link, start, files.stacks)
         self._files = files
         self._streams = streams
+        self._data_file = data_file
+        self._measurement: Measurement | None = None
         self._capture: SharedCapture | None = None
         self._collection: Collection | None = None
         self._last: pytest.Item | None = None
@@ -55,6 +59,8 @@ class TemplatePlugin:
 
         All of them, and before anything is run, because that is when pytest imports them.
         """
+        self._measurement = adopt(session.config, self._start["coverage"], self._data_file)
+        self._reporter.measure_with(self._measurement)
         self._collection = Collection(session)
         session.config.pluginmanager.register(self._collection, "nsisolate-collection")
         self._collection.collect(self._start["paths"])
@@ -73,6 +79,9 @@ class TemplatePlugin:
                 self._run(cloudpickle.loads(payload))
             elif kind == frames.TEAR_DOWN:
                 self._tear_down(session, cloudpickle.loads(payload))
+            elif kind == frames.MEASURE:
+                measured = self._measurement.take() if self._measurement is not None else []
+                frames.send(self._host, frames.MEASURED, dump(measured))
             elif kind == frames.FINISH:
                 break
         report = tear_down_to(session, [], self._last)
