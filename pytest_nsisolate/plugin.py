@@ -137,6 +137,7 @@ class Isolation:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """Start the sandbox's run of an isolated item, and wait for its set-up."""
+        __tracebackhide__ = True
         from .host.run import NoRun
 
         request = item.stash.get(_REQUEST, None)
@@ -160,6 +161,7 @@ class Isolation:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         """Wait for the sandbox's call of an isolated item."""
+        __tracebackhide__ = True
         run = item.stash.get(_RUN, None)
         if run is not None:
             raise RemotePhase(run.phase("call"), run.exception_of("call"))
@@ -170,6 +172,9 @@ class Isolation:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Iterator[None]:
         """Wait for the sandbox's teardown of an isolated item, then tear wider scopes down."""
+        __tracebackhide__ = True
+        from .host.reruns import is_to_be_rerun
+
         run = item.stash.get(_RUN, None)
         if run is not None:
             report = run.phase("teardown")
@@ -179,7 +184,9 @@ class Isolation:
             # Plain items before this one may have left wider scopes set up here.
             setup_state(item.session).teardown_exact(nextitem)
             if self._pool is not None:
-                for torn_down in self._pool.tear_down_to(nextitem):
+                # Wider scopes stay set up for the next attempt.
+                following = item if is_to_be_rerun(item) else nextitem
+                for torn_down in self._pool.tear_down_to(following):
                     torn_down.merge_into(report)
             raise RemotePhase(report, run.exception_of("teardown"))
         result = yield
@@ -195,6 +202,11 @@ class Isolation:
         phase = call.excinfo.value
         call.excinfo = phase.excinfo()
         return phase.report
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
+        """Keep pytest-timeout from timing an isolated item here: it does so in the sandbox."""
+        return None if item.stash.get(_REQUEST, None) is None else True
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """End the sandboxes: in order, or at once if the session was interrupted."""

@@ -85,13 +85,19 @@ def terminal_markup(config: pytest.Config) -> bool:
     return reporter is not None and bool(reporter._tw.hasmarkup)
 
 
-def silence_terminal(config: pytest.Config, *, markup: bool) -> None:
-    """Let the terminal reporter be there, for all who ask for it, and print nothing."""
+def redirect_terminal(config: pytest.Config, file: Any, *, markup: bool) -> None:
+    """Let the terminal reporter print to *file*."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
-        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
-        reporter._tw = TerminalWriter(nowhere)
+        reporter._tw = TerminalWriter(file)
         reporter._tw.hasmarkup = markup
+
+
+def write_text(config: pytest.Config, text: str) -> None:
+    """Print *text* as it is, where there is a terminal reporter to print it."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter._tw.write(text, flush=True)
 
 
 def global_captures(config: pytest.Config) -> dict[int, Any]:
@@ -132,12 +138,37 @@ def setup_state(session: pytest.Session) -> Any:
     return session._setupstate
 
 
-def renew(item: pytest.Item) -> None:
-    """Make *item* as if it had never been run."""
+def report_sections(item: pytest.Item) -> list[tuple[str, str, str]]:
+    """Return what the item has printed so far: phase, stream or log, text."""
+    return list(item._report_sections)
+
+
+def set_report_sections(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Make the sections of *report* what the item has printed so far."""
+    named = [(*name.split(" ", 2), text) for name, text in report.sections]
+    item._report_sections[:] = [
+        (parts[2], parts[1], parts[3])
+        for parts in named
+        if len(parts) == 4 and parts[0] == "Captured"
+    ]
+
+
+def forget_failed_fixtures(item: pytest.Item) -> None:
+    """Let the item's fixtures whose set-up failed be set up again, of whatever scope they are."""
+    info = getattr(item, "_fixtureinfo", None)
+    for definitions in getattr(info, "name2fixturedefs", {}).values():
+        for definition in definitions:
+            if definition.cached_result is not None and definition.cached_result[2] is not None:
+                definition.cached_result = None
+                definition._finalizers.clear()
+
+
+def renew(item: pytest.Item, sections: list[tuple[str, str, str]]) -> None:
+    """Make *item* as if it had never been run, save for the *sections* of earlier attempts."""
     initrequest = getattr(item, "_initrequest", None)
     if initrequest is not None:
         initrequest()
-    item._report_sections.clear()
+    item._report_sections[:] = sections
 
 
 @contextmanager

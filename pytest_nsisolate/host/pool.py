@@ -70,6 +70,7 @@ class Pool:
         self._failures: dict[Sandbox, NsisolateError] = {}
         self._overlay = True
         self._said: set[str] = set()
+        self._kept_for: pytest.Item | None = None
         self._coverage = coverage
         coverage.ask_at_end(self._measured)
 
@@ -111,10 +112,15 @@ class Pool:
     def run(self, item: pytest.Item, request: Request) -> Run:
         """Start an isolated run of *item*."""
         fixtures = ship_host_fixtures(item, self._config.getini("nsisolate_host_fixtures"))
-        return Run(self.template_for(request.sandbox), item, request, fixtures)
+        template = self.template_for(request.sandbox)
+        if self._kept_for not in (None, item):
+            # It was kept for another attempt of that item, which did not come.
+            self.tear_down_to(item)
+        return Run(template, item, request, fixtures)
 
     def tear_down_to(self, nextitem: pytest.Item | None) -> list[TornDown]:
         """Tear down, in every template, what *nextitem* does not need; return how that went."""
+        self._kept_for = nextitem
         results = []
         for template in self._live():
             try:

@@ -13,6 +13,7 @@ import cloudpickle
 import pytest
 
 from ..options import Request
+from ..pytest_private import report_sections, set_report_sections, write_text
 from ..runtime.errors import ChannelError
 from ..runtime.outcome import of_wait_status
 from ..wire import frames
@@ -24,6 +25,7 @@ from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
 from .replay import stop_session, warning_of
 from .reports import rebuild
+from .reruns import is_rerun
 from .template import Template, TemplateLost, describe
 
 #: Seconds that a test, or a template, has for what should take no time.
@@ -131,6 +133,8 @@ class Run:
             "env": dict(self._request.env),
             "cwd": os.getcwd(),
             "maxfail": _failures_left(item.session),
+            "rerun": is_rerun(item),
+            "sections": report_sections(item),
         }
 
     def phase(self, when: str) -> pytest.TestReport:
@@ -224,6 +228,8 @@ class Run:
             elif kind == frames.COVERAGE:
                 self._template.coverage.add(message)
                 return None
+            elif kind == frames.TERMINAL:
+                replay = partial(write_text, self._item.config, str(message))
             elif kind == frames.DONE:
                 replay = self._finish_results
             else:
@@ -238,6 +244,7 @@ class Run:
         report = rebuild(self._item, message)
         if report.when != when:
             raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
+        set_report_sections(self._item, report)
         error = message["exception"]
         self._exceptions[when] = None if error is None else from_data(error)
         return report

@@ -9,7 +9,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from ..pytest_private import share_base_temp, silence_terminal
+from ..pytest_private import redirect_terminal, share_base_temp
 from ..wire import frames
 from ..wire.data import dump
 from .capture import SharedCapture, Streams
@@ -19,6 +19,8 @@ from .link import Files, Link
 from .measuring import Measurement, adopt
 from .protocol import ItemRunner, tear_down_to
 from .reporting import Reporter
+from .terminal import Terminal
+from .timers import Timers
 
 
 class TemplatePlugin:
@@ -37,6 +39,7 @@ class TemplatePlugin:
         self._host = link.host
         self._reader = link.reader
         self._reporter = Reporter(config)
+        self._timers = Timers()
         self._cloner = Cloner(link, start, files.stacks)
         self._files = files
         self._streams = streams
@@ -48,8 +51,11 @@ class TemplatePlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Share the host's temporary directory, report what tests report, and print nothing."""
-        silence_terminal(config, markup=self._start["markup"])
+        """Share the host's temporary directory, and let the host report and print what tests do."""
+        terminal = Terminal(self._reporter.show)
+        redirect_terminal(config, terminal, markup=self._start["markup"])
+        config.pluginmanager.register(terminal, "nsisolate-terminal")
+        config.pluginmanager.register(self._timers, "nsisolate-timers")
         share_base_temp(config, self._start["basetemp"])
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
 
@@ -101,6 +107,7 @@ class TemplatePlugin:
         self._capture.start()
         frames.send(self._host, frames.SETTING_UP, dump({"pid": os.getpid()}))
         runner = ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
+        runner.in_clone.append(self._timers.carry_over)
         ended = runner.run()
         frames.send(self._host, frames.ENDED, dump(ended))
 
