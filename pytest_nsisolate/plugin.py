@@ -22,7 +22,7 @@ from .options import (
     register_marks,
     wants_everything,
 )
-from .pytest_private import OpaqueRepr, setup_state
+from .pytest_private import OpaqueRepr, disarm_faulthandler, setup_state
 from .runtime.errors import NsisolateError
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ class Isolation:
         if request is not None:
             # Whatever is raised in here is this phase's, and the later ones must know of it.
             item.stash[_RUN] = NoRun(item)
+            disarm_faulthandler()  # the sandbox has a watchdog of its own
             item.stash[_RUN] = run = self._start_run(item, request)
             raise RemotePhase(run.phase("setup"), run.exception_of("setup"))
         return (yield)

@@ -85,19 +85,13 @@ def terminal_markup(config: pytest.Config) -> bool:
     return reporter is not None and bool(reporter._tw.hasmarkup)
 
 
-def redirect_terminal(config: pytest.Config, file: Any, *, markup: bool) -> None:
-    """Let the terminal reporter print to *file*."""
+def silence_terminal(config: pytest.Config, *, markup: bool) -> None:
+    """Let the terminal reporter be there, for all who ask for it, and print nothing."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
-        reporter._tw = TerminalWriter(file)
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+        reporter._tw = TerminalWriter(nowhere)
         reporter._tw.hasmarkup = markup
-
-
-def write_text(config: pytest.Config, text: str) -> None:
-    """Print *text* as it is, where there is a terminal reporter to print it."""
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter._tw.write(text, flush=True)
 
 
 def global_captures(config: pytest.Config) -> dict[int, Any]:
@@ -125,11 +119,20 @@ def disarm_faulthandler() -> None:
     faulthandler.cancel_dump_traceback_later()
 
 
+def let_faulthandler_write_to(config: pytest.Config, stderr: int) -> None:
+    """Let pytest's watchdog write to the descriptor *stderr*."""
+    own = config.stash.get(_faulthandler.fault_handler_stderr_fd_key, None)
+    if own is not None:
+        os.dup2(stderr, own, inheritable=False)
+
+
 def arm_faulthandler(config: pytest.Config) -> None:
     """Start pytest's watchdog again."""
-    seconds = float(config.getini("faulthandler_timeout") or 0.0)
     stderr = config.stash.get(_faulthandler.fault_handler_stderr_fd_key, None)
-    if seconds > 0 and stderr is not None and config.pluginmanager.hasplugin("faulthandler"):
+    if stderr is None or not config.pluginmanager.hasplugin("faulthandler"):
+        return
+    seconds = float(config.getini("faulthandler_timeout") or 0.0)
+    if seconds > 0:
         faulthandler.dump_traceback_later(seconds, file=stderr)
 
 

@@ -13,7 +13,7 @@ import cloudpickle
 import pytest
 
 from ..options import Request
-from ..pytest_private import report_sections, set_report_sections, write_text
+from ..pytest_private import report_sections, set_report_sections
 from ..runtime.errors import ChannelError
 from ..runtime.outcome import of_wait_status
 from ..wire import frames
@@ -228,8 +228,6 @@ class Run:
             elif kind == frames.COVERAGE:
                 self._template.coverage.add(message)
                 return None
-            elif kind == frames.TERMINAL:
-                replay = partial(write_text, self._item.config, str(message))
             elif kind == frames.DONE:
                 replay = self._finish_results
             else:

@@ -94,11 +94,6 @@ class Reporter:
         }
         frames.send(self._results, frames.WARNING, dump(data))
 
-    def show(self, text: str) -> None:
-        """Let the host print *text*."""
-        if self._results is not None:
-            frames.send(self._results, frames.TERMINAL, dump(text))
-
     def stop(self, error: BaseException) -> None:
         """Send that the whole session is to stop."""
         if self._results is None:

@@ -9,7 +9,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from ..pytest_private import redirect_terminal, share_base_temp
+from ..pytest_private import let_faulthandler_write_to, share_base_temp, silence_terminal
 from ..wire import frames
 from ..wire.data import dump
 from .capture import SharedCapture, Streams
@@ -19,7 +19,6 @@ from .link import Files, Link
 from .measuring import Measurement, adopt
 from .protocol import ItemRunner, tear_down_to
 from .reporting import Reporter
-from .terminal import Terminal
 from .timers import Timers
 
 
@@ -51,12 +50,11 @@ class TemplatePlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Share the host's temporary directory, and let the host report and print what tests do."""
-        terminal = Terminal(self._reporter.show)
-        redirect_terminal(config, terminal, markup=self._start["markup"])
-        config.pluginmanager.register(terminal, "nsisolate-terminal")
+        """Share the host's temporary directory, report what tests report, and print nothing."""
+        silence_terminal(config, markup=self._start["markup"])
         config.pluginmanager.register(self._timers, "nsisolate-timers")
         share_base_temp(config, self._start["basetemp"])
+        let_faulthandler_write_to(config, self._streams.stderr)
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
 
     @pytest.hookimpl(tryfirst=True)

@@ -46,7 +46,6 @@ WARNING = 34
 STOP = 35
 DONE = 36
 COVERAGE = 37
-TERMINAL = 38
 
 _HEADER = 5
 #: A report with its output; what a hostile test could make the host hold at a time.
