@@ -10,6 +10,7 @@ from ..options import Request
 from ..pytest_private import write_line
 from ..rootfs.sandbox import Sandbox, readonly_projects
 from ..runtime.errors import NsisolateError, SetupError
+from .coverage import CoverageOfTests
 from .fixtures import ship_host_fixtures
 from .run import Run, chain_of
 from .template import Template
@@ -56,7 +57,11 @@ class Pool:
     """The templates of one session; *paths* are the files of each sandbox's tests, in order."""
 
     def __init__(
-        self, config: pytest.Config, paths: dict[Sandbox, list[str]], env: dict[str, str]
+        self,
+        config: pytest.Config,
+        paths: dict[Sandbox, list[str]],
+        env: dict[str, str],
+        coverage: CoverageOfTests,
     ) -> None:
         self._config = config
         self._paths = paths
@@ -65,6 +70,9 @@ class Pool:
         self._failures: dict[Sandbox, NsisolateError] = {}
         self._overlay = True
         self._said: set[str] = set()
+        self._kept_for: pytest.Item | None = None
+        self._coverage = coverage
+        coverage.ask_at_end(self._measured)
 
     def template_for(self, sandbox: Sandbox) -> Template:
         """Return the template for *sandbox*, started if need be. Raises NsisolateError."""
@@ -92,7 +100,9 @@ class Pool:
             return self._try(sandbox.replace(overlay=False))
 
     def _try(self, sandbox: Sandbox) -> Template:
-        template = Template(self._config, sandbox, self._paths.get(sandbox, []), self._env)
+        template = Template(
+            self._config, sandbox, self._paths.get(sandbox, []), self._env, self._coverage
+        )
         for sentence in readonly_projects(sandbox):
             if sentence not in self._said:
                 self._said.add(sentence)
@@ -102,10 +112,15 @@ class Pool:
     def run(self, item: pytest.Item, request: Request) -> Run:
         """Start an isolated run of *item*."""
         fixtures = ship_host_fixtures(item, self._config.getini("nsisolate_host_fixtures"))
-        return Run(self.template_for(request.sandbox), item, request, fixtures)
+        template = self.template_for(request.sandbox)
+        if self._kept_for not in (None, item):
+            # It was kept for another attempt of that item, which did not come.
+            self.tear_down_to(item)
+        return Run(template, item, request, fixtures)
 
     def tear_down_to(self, nextitem: pytest.Item | None) -> list[TornDown]:
         """Tear down, in every template, what *nextitem* does not need; return how that went."""
+        self._kept_for = nextitem
         results = []
         for template in self._live():
             try:
@@ -121,6 +136,13 @@ class Pool:
         for torn_down in self.tear_down_to(nextitem):
             if torn_down.problem:
                 pytest.fail(torn_down.problem, pytrace=False)
+
+    def _measured(self) -> None:
+        for template in self._live():
+            try:
+                template.measured()
+            except NsisolateError:
+                template.kill()
 
     def _live(self) -> list[Template]:
         return [t for t in self._templates.values() if not t.finished]

@@ -13,20 +13,26 @@ import cloudpickle
 import pytest
 
 from ..options import Request
+from ..pytest_private import report_sections, set_report_sections
 from ..runtime.errors import ChannelError, NsisolateError
 from ..runtime.outcome import of_wait_status
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.exceptions import from_data
 from ..wire.functions import fingerprint, ship, ship_parameters
-from ..wire.limits import RESULT_LIMIT
+from ..wire.limits import COVERAGE_SIGNAL, RESULT_LIMIT
+from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
 from .replay import stop_session, warning_of
 from .reports import rebuild
+from .reruns import is_rerun
 from .template import Template, TemplateLost, describe
 
 #: Seconds that a test, or a template, has for what should take no time.
 _GRACE = 10.0
+
+#: Seconds that a test has for sending its coverage before it is killed.
+_COVERAGE_WITHIN = 2.0
 
 
 #: What wrong data may raise where it is taken apart.
@@ -128,6 +134,8 @@ class Run:
             "env": dict(self._request.env),
             "cwd": os.getcwd(),
             "maxfail": _failures_left(item.session),
+            "rerun": is_rerun(item),
+            "sections": report_sections(item),
         }
 
     def phase(self, when: str) -> pytest.TestReport:
@@ -220,6 +228,9 @@ class Run:
                 replay = partial(self._record_warning, warning_of(self._item, message))
             elif kind == frames.STOP:
                 replay = partial(stop_session, str(message["kind"]), str(message["text"]), message)
+            elif kind == frames.COVERAGE:
+                self._template.coverage.add(message)
+                return None
             elif kind == frames.DONE:
                 replay = self._finish_results
             else:
@@ -234,6 +245,7 @@ class Run:
         report = rebuild(self._item, message)
         if report.when != when:
             raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
+        set_report_sections(self._item, report)
         error = message["exception"]
         self._exceptions[when] = None if error is None else from_data(error)
         return report
@@ -255,9 +267,27 @@ class Run:
     def _time_out(self) -> None:
         self._deadline = None
         read_stacks(self._template, self._pid)
+        self._wait_for_coverage()
         seconds = self._request.timeout
         self._problem = f"timeout: the test ran for more than {seconds:g} s and was killed"
         self._timed_out = True
+
+    def _wait_for_coverage(self) -> None:
+        """Take what a test that is going to be killed has measured so far."""
+        if not self._holder or active() is None:
+            return
+        self._template.signal(self._pid, COVERAGE_SIGNAL)
+        deadline = time.monotonic() + _COVERAGE_WITHIN
+        try:
+            while time.monotonic() < deadline:
+                frame = self._results.take()
+                if frame is None:
+                    self._template.wait(self._results, deadline)
+                elif frame[0] == frames.COVERAGE:
+                    self._handle(frame, "nothing")
+                    break
+        except (TimeoutError, TemplateLost, ChannelError, MalformedData):
+            pass  # it hangs where it cannot tell
 
     def finish(self) -> str:
         """See to it that the container is gone; called after the last phase, whatever happened.

@@ -29,6 +29,8 @@ from ..runtime.spec_writer import to_config
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.limits import SECTION_LIMIT
+from .coverage import CoverageOfTests
+from .coverage import order_of as coverage_order
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
 _LAUNCH = (
@@ -63,10 +65,12 @@ class Template:
         sandbox: Sandbox,
         paths: list[str],
         env: dict[str, str],
+        coverage: CoverageOfTests,
     ) -> None:
         self._config = config
         self._paths = paths
         self._env = env
+        self.coverage = coverage
         self.sandbox = sandbox
         self.out, self.err, self.stacks, self._log = (_shared_file() for _ in range(4))
         self.finished = False
@@ -139,6 +143,7 @@ class Template:
             "markup": terminal_markup(self._config),
             "basetemp": self._base_temp,
             "environ": dict(os.environ),
+            "coverage": coverage_order(self._config),
             "namespaces": (outer_flags(plan), inner_flags(plan)),
             "process": {
                 "uid": plan.process.user.uid,
@@ -243,6 +248,11 @@ class Template:
         """Tear down what an item with that *chain* does not need; return errors and output."""
         self.tell(frames.TEAR_DOWN, cloudpickle.dumps({"chain": chain}))
         return self.expect(frames.TORN_DOWN)
+
+    def measured(self) -> None:
+        """Collect what the template itself has measured so far."""
+        frames.send(self.socket, frames.MEASURE)
+        self.coverage.add(self.expect(frames.MEASURED))
 
     def finish(self) -> Any:
         """Let the template finish its session; return what its last teardown reports."""

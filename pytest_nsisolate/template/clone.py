@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import select
+import signal
 import socket
 import sys as sys_module
 import warnings
@@ -76,9 +77,12 @@ class Cloner:
         with warnings.catch_warnings():
             # Threads of session fixtures stay behind; that is what "cloned" means.
             warnings.simplefilter("ignore", DeprecationWarning)
+            timer = signal.getitimer(signal.ITIMER_REAL)
             pid = os.fork()
         if pid == 0:
             self.is_clone = True
+            # An alarm that goes off for the test is not inherited, its handler is.
+            signal.setitimer(signal.ITIMER_REAL, *timer)
             self._enter(pidfd, order)
             return
         sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
