@@ -29,9 +29,8 @@ class Limits(Record):
 
     def __str__(self) -> str:
         """Return them as a mark's keywords."""
-        given = ((name, getattr(self, name)) for name in KEYWORDS)
-        return ", ".join(f"{name}={value:g}" if name == "cpu" else f"{name}={value}"
-                         for name, value in given if value is not None)  # fmt: skip
+        given = {name: getattr(self, name) for name in KEYWORDS}
+        return ", ".join(f"{n}={v:g}" if n == "cpu" else f"{n}={v}" for n, v in given.items() if v)
 
 
 NO_LIMITS = Limits()
