@@ -114,6 +114,7 @@ class Isolation:
             self._open(paths, limited)
 
     def _open(self, paths: dict[Sandbox, list[str]], limited: dict[Limits, str]) -> None:
+        from .host.diagnosis import explained
         from .host.pool import Pool
         from .host.template import TemplateLost
 
@@ -127,7 +128,7 @@ class Isolation:
             raise pytest.UsageError(f"nsisolate: {error}") from None
         except NsisolateError as error:
             self._pool = None
-            self._unavailable = f"isolation is not available: {error}"
+            self._unavailable = f"isolation is not available: {explained(error)}"
             if self._mode == "require":
                 raise pytest.UsageError(
                     f"nsisolate: {self._unavailable}\n"
