@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.capabilities import can_unshare, is_root, need
+from tests.capabilities import can_unshare, need, need_root
 
 from .project import Project
 
@@ -126,7 +126,7 @@ def test_where_all_is_well() -> None:
 
 def test_readonly_cgroups() -> None:
     """Where the cgroups are read-only, as in a container of Docker's, limits lack, and tests run."""
-    need(is_root(), "root: others have no cgroups that could be read-only")
+    need_root()
     from .test_limits import READONLY_CGROUPS
 
     done = doctor(*READONLY_CGROUPS)
