@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -12,10 +13,11 @@ from typing import Any, Protocol
 import cloudpickle
 import pytest
 
+from ..limits import size_text
 from ..options import Request
 from ..pytest_private import report_sections, set_report_sections
 from ..runtime.errors import ChannelError, NsisolateError
-from ..runtime.outcome import of_wait_status
+from ..runtime.outcome import Signalled, of_wait_status
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.exceptions import from_data
@@ -23,6 +25,7 @@ from ..wire.functions import fingerprint, ship, ship_parameters
 from ..wire.limits import COVERAGE_SIGNAL, RESULT_LIMIT
 from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
+from .limiting import Limited
 from .replay import stop_session, warning_of
 from .reports import rebuild
 from .reruns import is_rerun
@@ -87,12 +90,18 @@ class Run:
     """One run of one item in one fresh container."""
 
     def __init__(
-        self, template: Template, item: pytest.Item, request: Request, fixtures: dict[str, bytes]
+        self,
+        template: Template,
+        item: pytest.Item,
+        request: Request,
+        fixtures: dict[str, bytes],
+        limited: Limited | None = None,
     ) -> None:
         self._template = template
         self._item = item
         self._request = request
         self._fixtures = fixtures
+        self._limited = limited
         self._deadline: float | None = None
         self._pid = 0
         self._holder = ""
@@ -109,12 +118,16 @@ class Run:
         ours, theirs = socket.socketpair()
         self._socket = ours
         self._results = frames.FrameReader(ours, limit=RESULT_LIMIT)
+        doors = limited.open_doors() if limited is not None else ()
         try:
-            template.tell(frames.RUN, cloudpickle.dumps(self._order()), (theirs.fileno(),))
+            fds = (theirs.fileno(), *doors)
+            template.tell(frames.RUN, cloudpickle.dumps(self._order()), fds)
         except NsisolateError as error:
             self._problem = f"before this test {error}"
         finally:
             theirs.close()
+            for door in doors:
+                os.close(door)
 
     def _order(self) -> dict[str, Any]:
         item = self._item
@@ -133,6 +146,7 @@ class Run:
             "environ": dict(os.environ),
             "env": dict(self._request.env),
             "cwd": os.getcwd(),
+            "nproc": self._limited.nproc if self._limited is not None else None,
             "maxfail": _failures_left(item.session),
             "rerun": is_rerun(item),
             "sections": report_sections(item),
@@ -155,14 +169,21 @@ class Run:
                 self._problem = str(error)
             else:
                 if report is not None:
-                    return report
+                    return self._with_notes(report)
         crashed = crash_report(
             self._item, when, self._problem, self._template, time.time() - self._started
         )
         self._told = True
         if self._timed_out and not self._holder:
             self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
-        return crashed
+        return self._with_notes(crashed)
+
+    def _with_notes(self, report: pytest.TestReport) -> pytest.TestReport:
+        """Add to the report of a failure which limits the test has come to."""
+        notes = self._limited.notes() if report.failed and self._limited is not None else []
+        if notes:
+            report.sections.append(("Limits reached", "\n".join(notes)))
+        return report
 
     def exception_of(self, when: str) -> BaseException | None:
         """Return the exception that the phase ended with, or None."""
@@ -209,6 +230,13 @@ class Run:
         if "problem" in self._ended:
             return str(self._ended["problem"])
         outcome = of_wait_status(int(self._ended["status"]))
+        if outcome == Signalled(signal=signal.SIGKILL) and self._limited is not None:
+            memory = self._limited.out_of_memory()
+            if memory is not None:
+                return (
+                    f"out of memory: the test's process was killed at memory={self._request.limits.memory} "
+                    f"(peak {size_text(memory.peak_bytes)})"
+                )
         return f"the test's process {describe(outcome)} before its result was complete"
 
     def _handle(self, frame: tuple[int, bytes], when: str) -> pytest.TestReport | None:
@@ -308,9 +336,17 @@ class Run:
             self._template.kill()
         finally:
             self._socket.close()
+            self._remove_cgroup()
         if not self._done and not self._problem:
             self._problem = self._explain_end()
         return "" if self._told else self._problem
+
+    def _remove_cgroup(self) -> None:
+        try:
+            if self._limited is not None:
+                self._limited.close()
+        except NsisolateError as error:
+            self._problem = self._problem or str(error)
 
     def _kill_container(self) -> None:
         if self._holder:

@@ -20,6 +20,7 @@ import pytest
 from .. import __file__ as _package_file
 from ..pytest_private import base_temp, global_captures, terminal_markup, worker_input
 from ..rootfs.sandbox import Prepared, Sandbox, prepare
+from ..runtime.cgroups.series import Series
 from ..runtime.channel import KILL_HOLDER, SIGNAL, TEMPLATE_ENDED, Channel
 from ..runtime.channel import READY as FACTORY_READY
 from ..runtime.errors import ChannelError, NsisolateError, SetupError
@@ -66,7 +67,9 @@ class Template:
         paths: list[str],
         env: dict[str, str],
         coverage: CoverageOfTests,
+        series: Series | None = None,
     ) -> None:
+        self.series = series
         self._config = config
         self._paths = paths
         self._env = env
@@ -123,6 +126,8 @@ class Template:
         return {
             **_as_json(prepared),
             "host_pid": os.getpid(),
+            # For the launcher to remove, should this process be killed.
+            "cgroups": [] if self.series is None else self.series.parents,
             "template": {
                 "args": [sys.executable, *flags, "-c", boot, "{host}", "{factory}"],
                 "env": list((os.environ | self._env).items()),
@@ -285,6 +290,8 @@ class Template:
         self.factory.close()
         self.socket.close()
         self._reap_launcher()
+        if self.series is not None:
+            self.series.sweep()
         for file in (self.out, self.err, self.stacks, self._log):
             file.close()
 

@@ -17,6 +17,7 @@ from ..runtime import syscalls as sys
 from ..runtime.channel import END_HOLDER, HOLDER, HOLDER_ENDED, WANT_HOLDER
 from ..runtime.errors import KernelCallError, NsisolateError
 from ..runtime.plan import Capabilities, Process, User
+from ..runtime.process_limit import limit_processes
 from ..runtime.syscalls_keyctl import keyctl_join_session_keyring
 from ..wire import frames
 from ..wire.data import dump
@@ -93,6 +94,10 @@ class Cloner:
         raise Cloned("cloned")
 
     def _enter(self, pidfd: int, order: dict[str, Any]) -> None:
+        for door in order["doors"]:
+            # Into the test's cgroup, before anything of the test's is done.
+            os.write(door, b"0")
+            os.close(door)
         if self._outer:
             sys.setns(pidfd, self._outer)
         sys.setns(pidfd, self._inner)
@@ -107,6 +112,8 @@ class Cloner:
         except KernelCallError:
             pass  # without keyrings, or with a filter that hides them, there is none to share either
         privileges.become(self._process)
+        if order["nproc"] is not None:
+            limit_processes(order["nproc"])
         os.chdir(order["cwd"])
         os.environ.update(order["env"])
         faulthandler.enable(file=self._stacks, all_threads=True)

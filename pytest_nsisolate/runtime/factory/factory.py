@@ -69,7 +69,7 @@ class TemplateProgram(Record):
 
 
 class Order(Record):
-    """What the host orders from a factory."""
+    """What the host orders from a factory; *cgroups* are to be removed when all is over."""
 
     plan: Plan
     skeleton: tuple[Entry, ...]
@@ -77,6 +77,7 @@ class Order(Record):
     host_fd: int
     host_pidfd: int
     template_fd: int
+    cgroups: tuple[str, ...] = ()
 
 
 def second_stage(order: Order) -> Callable[[Plan, Channel], NoReturn]:
