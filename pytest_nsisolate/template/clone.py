@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import select
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 from ..pytest_private import ProtocolExit
 from ..runtime import privileges
 from ..runtime import syscalls as sys
+from ..runtime.capabilities import last_number, mask_of
 from ..runtime.channel import END_HOLDER, HOLDER, HOLDER_ENDED, WANT_HOLDER
 from ..runtime.errors import KernelCallError, NsisolateError
 from ..runtime.plan import Capabilities, Process, User
@@ -79,8 +81,11 @@ class Cloner:
             # Threads of session fixtures stay behind; that is what "cloned" means.
             warnings.simplefilter("ignore", DeprecationWarning)
             timer = signal.getitimer(signal.ITIMER_REAL)
+            # What is alive now is not looked at, and so not copied, when the clone's young objects are collected.
+            gc.freeze()
             pid = os.fork()
         if pid == 0:
+            gc.unfreeze()
             self.is_clone = True
             # An alarm that goes off for the test is not inherited, its handler is.
             signal.setitimer(signal.ITIMER_REAL, *timer)
@@ -151,10 +156,14 @@ def _reap_strays() -> None:
 
 def _process(data: dict[str, Any]) -> Process:
     """Return the process whose privileges a clone has."""
+    # One and the same tuple, and the kernel's last capability known: a clone has that much less to do.
+    names = tuple(data["capabilities"])
+    mask_of(names)
+    last_number()
     return Process(
         args=("test",),
         user=User(uid=data["uid"], gid=data["gid"], additional_gids=tuple(data["additional_gids"])),
-        capabilities=Capabilities(**{name: tuple(data["capabilities"]) for name in _SETS}),
+        capabilities=Capabilities(**dict.fromkeys(_SETS, names)),
     )
 
 

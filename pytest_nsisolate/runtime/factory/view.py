@@ -186,7 +186,10 @@ def enter_template_root() -> None:
 
 
 def build_container_root(tree: Tree, states: dict[str, State]) -> int:
-    """Put a container's root together in a holder's copy of the view; return an fd of it."""
+    """Put a container's root together in a holder's copy of the view; return an fd of it.
+
+    *states* are those that have content.
+    """
     sys.mount("tmpfs", LAYERS, "tmpfs", sys.MS_NOSUID | sys.MS_NODEV, "mode=0755")
     wanted = []
     for number, mount in enumerate(tree.parts.fresh):
