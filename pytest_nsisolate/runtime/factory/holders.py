@@ -119,9 +119,7 @@ class Holders:
         sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
         theirs.close()
         self._made += 1
-        self._begun = Holder(
-            name=str(self._made), pid=pid, pidfd=os.pidfd_open(pid), filled=filled
-        )
+        self._begun = Holder(name=str(self._made), pid=pid, pidfd=os.pidfd_open(pid), filled=filled)
 
     def _become_holder(self, channel: Channel, filled: frozenset[str]) -> NoReturn:
         try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from .. import mount_options
+from ..mounts import options as mount_options
 from ..plan import Mount
 from ..record import Record
 
@@ -183,7 +183,9 @@ class Contents:
         state = self._states[where]
         paths = (f"{state.path}/upper", *state.mount_points)
         # Before the content is looked at: what comes later shows as a change.
-        self._sizes[where] = [(path, os.stat(path).st_size) for path in paths if os.path.isdir(path)]
+        self._sizes[where] = [
+            (path, os.stat(path).st_size) for path in paths if os.path.isdir(path)
+        ]
         return False
 
 
