@@ -30,6 +30,7 @@ from ..runtime.spec.writer import to_config
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.limits import SECTION_LIMIT
+from ..wire.program import describe_program
 from .coverage import CoverageOfTests
 from .coverage import order_of as coverage_order
 
@@ -148,6 +149,7 @@ class Template:
             "markup": terminal_markup(self._config),
             "basetemp": self._base_temp,
             "environ": dict(os.environ),
+            "program": describe_program(),
             "coverage": coverage_order(self._config),
             "namespaces": (outer_flags(plan), inner_flags(plan)),
             "process": {
