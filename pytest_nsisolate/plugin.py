@@ -62,6 +62,7 @@ class Isolation:
         self._config = config
         self._mode = mode
         self._pool: Pool | None = None
+        self._order: Order | None = None
         self._unavailable = ""
         self._env: dict[str, str] = {}
 
@@ -116,6 +117,8 @@ class Isolation:
             if self._unavailable:
                 raise NsisolateError(self._unavailable)
             self._pool = Pool(self._config, paths, self._env)
+            self._order = Order()
+            self._config.pluginmanager.register(self._order, "nsisolate-order")
             self._pool.template_for(next(iter(paths)))
         except TemplateLost as error:
             # That is not this machine's fault, and nothing to skip tests for.
@@ -148,9 +151,17 @@ class Isolation:
             # At the test's place, not at this one.
             raise pytest.skip.Exception(self._unavailable, _use_item_location=True)
         try:
-            return self._pool.run(item, request)
+            return self._pool.run(item, request, self._following(request))
         except NsisolateError as error:
             pytest.fail(f"the sandbox could not be started: {error}", pytrace=False)
+
+    def _following(self, request: Request) -> str | None:
+        """Return the node id of the next item, if that is for the same sandbox."""
+        item = None if self._order is None else self._order.nextitem
+        wanted = None if item is None else item.stash.get(_REQUEST, None)
+        if item is None or wanted is None or wanted.sandbox != request.sandbox:
+            return None
+        return item.nodeid
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
@@ -204,6 +215,19 @@ class Isolation:
         """Leave nothing behind, however the session ended."""
         if self._pool is not None:
             self._pool.kill()
+
+
+class Order:
+    """Remembers what is run next; registered only if there are isolated items."""
+
+    def __init__(self) -> None:
+        self.nextitem: pytest.Item | None = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, nextitem: pytest.Item | None) -> Iterator[None]:
+        """Note the next item."""
+        self.nextitem = nextitem
+        return (yield)
 
 
 class RemotePhase(BaseException):

@@ -99,10 +99,10 @@ class Pool:
                 write_line(self._config, f"nsisolate: {sentence}")
         return template
 
-    def run(self, item: pytest.Item, request: Request) -> Run:
-        """Start an isolated run of *item*."""
+    def run(self, item: pytest.Item, request: Request, following: str | None) -> Run:
+        """Start an isolated run of *item*; *following* is the id of what will be run in that sandbox next."""
         fixtures = ship_host_fixtures(item, self._config.getini("nsisolate_host_fixtures"))
-        return Run(self.template_for(request.sandbox), item, request, fixtures)
+        return Run(self.template_for(request.sandbox), item, request, fixtures, following)
 
     def tear_down_to(self, nextitem: pytest.Item | None) -> list[TornDown]:
         """Tear down, in every template, what *nextitem* does not need; return how that went."""

@@ -81,12 +81,18 @@ class Run:
     """One run of one item in one fresh container."""
 
     def __init__(
-        self, template: Template, item: pytest.Item, request: Request, fixtures: dict[str, bytes]
+        self,
+        template: Template,
+        item: pytest.Item,
+        request: Request,
+        fixtures: dict[str, bytes],
+        following: str | None,
     ) -> None:
         self._template = template
         self._item = item
         self._request = request
         self._fixtures = fixtures
+        self._next = following
         self._deadline: float | None = None
         self._pid = 0
         self._holder = ""
@@ -127,6 +133,7 @@ class Run:
             "env": dict(self._request.env),
             "cwd": os.getcwd(),
             "maxfail": _failures_left(item.session),
+            "next": self._next,
         }
 
     def phase(self, when: str) -> pytest.TestReport:

@@ -51,6 +51,8 @@ HOLDER_ENDED = 19
 KILL_HOLDER = 20
 SIGNAL = 21
 TEMPLATE_ENDED = 22
+CHECK_HOLDER = 23
+HOLDER_CHECKED = 24
 
 _NAMES = {
     WANT_MAPS: "WANT_MAPS",
@@ -70,6 +72,8 @@ _NAMES = {
     KILL_HOLDER: "KILL_HOLDER",
     SIGNAL: "SIGNAL",
     TEMPLATE_ENDED: "TEMPLATE_ENDED",
+    CHECK_HOLDER: "CHECK_HOLDER",
+    HOLDER_CHECKED: "HOLDER_CHECKED",
 }
 #: How many fields each message has.
 _FIELDS = {
@@ -82,6 +86,8 @@ _FIELDS = {
     KILL_HOLDER: 1,
     SIGNAL: 2,
     TEMPLATE_ENDED: 1,
+    CHECK_HOLDER: 1,
+    HOLDER_CHECKED: 2,
 }
 _LIMIT = 65536
 #: Characters, of which each may take four bytes.

@@ -6,7 +6,7 @@ import faulthandler
 import gc
 import os
 import select
-import socket
+import signal
 import sys as sys_module
 import warnings
 from typing import Any
@@ -15,9 +15,17 @@ from ..pytest_private import ProtocolExit
 from ..runtime import privileges
 from ..runtime import syscalls as sys
 from ..runtime.capabilities import last_number, mask_of
-from ..runtime.channel import END_HOLDER, HOLDER, HOLDER_ENDED, WANT_HOLDER
+from ..runtime.channel import (
+    CHECK_HOLDER,
+    END_HOLDER,
+    HOLDER,
+    HOLDER_CHECKED,
+    HOLDER_ENDED,
+    WANT_HOLDER,
+)
 from ..runtime.errors import KernelCallError, NsisolateError
 from ..runtime.plan import Capabilities, Process, User
+from ..runtime.record import Record
 from ..runtime.syscalls_keyctl import keyctl_join_session_keyring
 from ..wire import frames
 from ..wire.data import dump
@@ -30,13 +38,24 @@ class Cloned(ProtocolExit):
     It derives from pytest's Exit because that is what passes through the protocol's phases.
     """
 
+    def __init__(self, clone: Clone) -> None:
+        super().__init__("cloned")
+        self.clone = clone
+
 
 class CloneFailed(ProtocolExit):
     """Raised in the template where no clone could be made; its text says why."""
 
 
+class Clone(Record):
+    """A fork of this process in a container; *pid* is that in our pid namespace."""
+
+    holder: str
+    pid: int
+
+
 class Cloner:
-    """Makes clones of this process, one at a time."""
+    """Makes clones of this process."""
 
     def __init__(self, link: Link, start: dict[str, Any], stacks: int) -> None:
         self._factory = link.factory
@@ -46,28 +65,29 @@ class Cloner:
         self._outer, self._inner = start["namespaces"]
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._host_environment: dict[str, str] = dict(start["environ"])
-        self._holder = ""
-        self._pid = 0
         self.is_clone = False
 
-    def apply_environment(self, order: dict[str, Any]) -> None:
-        """Follow the host: what changed in its environment and its working directory since last time.
+    def follow(self, order: dict[str, Any]) -> None:
+        """Follow the host: what changed in its environment since last time.
 
         What fixtures of wider scopes changed in here stays.
         """
         now: dict[str, str] = order["environ"]
-        for name in self._host_environment.keys() - now.keys():
+        before = self._host_environment
+        if now == before:
+            return
+        for name in before.keys() - now.keys():
             os.environ.pop(name, None)
         for name, value in now.items():
-            if self._host_environment.get(name) != value:
+            if before.get(name) != value:
                 os.environ[name] = value
         self._host_environment = now
 
-    def clone(self, order: dict[str, Any], results: socket.socket) -> None:
-        """Fork into a fresh container. Returns in the clone; raises Cloned in the template."""
+    def fork(self) -> Clone | None:
+        """Fork into a fresh container; return None in the clone, which is in there. Raises CloneFailed."""
         try:
             self._factory.send(WANT_HOLDER)
-            _kind, (self._holder,), pidfd = self._factory.receive(HOLDER)
+            _kind, (holder,), pidfd = self._factory.receive(HOLDER)
         except NsisolateError as error:
             raise CloneFailed(f"the sandbox could not be made: {error}") from error
         assert pidfd is not None, "HOLDER brings a pidfd"
@@ -78,22 +98,19 @@ class Cloner:
         with warnings.catch_warnings():
             # Threads of session fixtures stay behind; that is what "cloned" means.
             warnings.simplefilter("ignore", DeprecationWarning)
-            # What is alive now is not looked at, and so not copied, when the clone's young objects are collected.
+            # What is alive now is not looked at, nor copied, when the clone's young objects are collected.
             gc.freeze()
             pid = os.fork()
         if pid == 0:
             gc.unfreeze()
             self.is_clone = True
-            self._enter(pidfd, order)
-            return
+            self._enter(pidfd)
+            return None
         sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
         os.close(pidfd)
-        self._pid = pid
-        results.close()
-        frames.send(self._host, frames.CLONED, dump({"holder": self._holder, "pid": pid}))
-        raise Cloned("cloned")
+        return Clone(holder=holder, pid=pid)
 
-    def _enter(self, pidfd: int, order: dict[str, Any]) -> None:
+    def _enter(self, pidfd: int) -> None:
         if self._outer:
             sys.setns(pidfd, self._outer)
         sys.setns(pidfd, self._inner)
@@ -108,18 +125,47 @@ class Cloner:
         except KernelCallError:
             pass  # without keyrings, or with a filter that hides them, there is none to share either
         privileges.become(self._process)
+
+    def settle(self, order: dict[str, Any]) -> None:
+        """In a clone: go where the order says, with its environment."""
         os.chdir(order["cwd"])
         os.environ.update(order["env"])
         faulthandler.enable(file=self._stacks, all_threads=True)
 
-    def attend(self) -> dict[str, Any]:
+    def ask(self, clone: Clone) -> None:
+        """Ask the factory whether a clone's container is as it would be if it were made now."""
+        self._factory.send(CHECK_HOLDER, clone.holder)
+
+    def is_current(self, clone: Clone) -> bool:
+        """Return the answer to :meth:`ask`."""
+        try:
+            _kind, fields, _fd = self._factory.receive(HOLDER_CHECKED)
+        except NsisolateError:
+            return False
+        return fields == (clone.holder, "current")
+
+    def announce(self, clone: Clone) -> None:
+        """Tell the host which clone is at work."""
+        message = {"holder": clone.holder, "pid": clone.pid}
+        frames.send(self._host, frames.CLONED, dump(message))
+
+    def attend(self, clone: Clone) -> dict[str, Any]:
         """Wait for the clone's end, let the container be removed, and return how it ended."""
-        _pid, status = os.waitpid(self._pid, 0)
-        self._factory.send(END_HOLDER, self._holder)
+        _pid, status = os.waitpid(clone.pid, 0)
+        self._remove(clone)
+        return {"status": status}
+
+    def discard(self, clone: Clone) -> None:
+        """End a clone that is not needed, and its container."""
+        os.kill(clone.pid, signal.SIGKILL)
+        os.waitpid(clone.pid, 0)
+        self._remove(clone)
+
+    def _remove(self, clone: Clone) -> None:
+        self._factory.send(END_HOLDER, clone.holder)
         while not select.select([self._factory], [], [], _STRAYS_AFTER)[0]:
             _reap_strays()
         self._factory.receive(HOLDER_ENDED)
-        return {"status": status}
 
 
 #: Seconds after which a container that does not end is looked at.

@@ -24,7 +24,7 @@ from ..pytest_private import (
     wider_fixtures,
 )
 from .capture import SharedCapture
-from .clone import Cloned, CloneFailed, Cloner
+from .clone import Clone, Cloned, CloneFailed, Cloner
 from .reporting import Reporter
 
 
@@ -48,14 +48,14 @@ class ItemRunner:
         self._results = results
         self._state = setup_state(item.session)
 
-    def run(self) -> dict[str, Any]:
-        """Run the item; return how its clone ended. In the clone this does not return.
+    def run(self) -> Clone | dict[str, Any]:
+        """Run the item; return its clone, or how it ended without one. In the clone this does not return.
 
         An item that does not come as far as its set-up (a skip mark, say) needs no clone: what it reports is
         reported from here.
         """
         renew(self._item)
-        self._cloner.apply_environment(self._order)
+        self._cloner.follow(self._order)
         self._reporter.report_to(self._results)
         self._state.setup = self._set_up_and_clone
         self._state.teardown_exact = lambda _nextitem: None
@@ -63,9 +63,9 @@ class ItemRunner:
             _inner_protocol(self._item)(item=self._item, nextitem=None)
             if not self._cloner.is_clone:
                 self._reporter.done()
-        except Cloned:
+        except Cloned as cloned:
             # We are the template: the clone is at work, or has even ended.
-            return self._cloner.attend()
+            return cloned.clone
         except CloneFailed as error:
             return {"status": 0, "problem": str(error)}
         except BaseException as error:
@@ -78,6 +78,21 @@ class ItemRunner:
         if self._cloner.is_clone:
             self._leave_clone(None)
         return {"status": 0}
+
+    def run_in_clone(self) -> NoReturn:
+        """Run the item in a clone that was made ahead: all that it needs of wider scopes is there."""
+        try:
+            renew(self._item)
+            self._cloner.follow(self._order)
+            self._cloner.settle(self._order)
+            self._capture.start()
+            self._reporter.report_to(self._results)
+            _set_up_wider_fixtures(self._item, self._order["fixtures"])
+            self._begin_as_clone()
+            _inner_protocol(self._item)(item=self._item, nextitem=None)
+        except BaseException as error:
+            self._leave_clone(error)
+        self._leave_clone(None)
 
     def _forget(self) -> None:
         self._reporter.report_to(None)
@@ -98,21 +113,26 @@ class ItemRunner:
             _set_up_wider_fixtures(item, self._order["fixtures"])
         except TEST_OUTCOME:
             pass
-        try:
-            disarm_faulthandler()
-            self._cloner.clone(self._order, self._results)
-        except Cloned:
+        disarm_faulthandler()
+        clone = self._cloner.fork()
+        if clone is not None:
+            self._results.close()
+            self._cloner.announce(clone)
             self._capture.detach()
-            raise
+            raise Cloned(clone)
         # From here on we are the clone.
-        self._capture.leave_to_clone()
-        arm_faulthandler(item.config)
-        os.register_at_fork(after_in_child=self._reporter.disown)
-        item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
+        self._cloner.settle(self._order)
         del self._state.setup
+        self._begin_as_clone()
+        set_up(self._state, item)
+
+    def _begin_as_clone(self) -> None:
+        self._capture.leave_to_clone()
+        arm_faulthandler(self._item.config)
+        os.register_at_fork(after_in_child=self._reporter.disown)
+        self._item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
         boundary = ScopeBoundary(self._state)
         self._state.teardown_exact = boundary.tear_down
-        set_up(self._state, item)
 
     def _leave_clone(self, error: BaseException | None) -> NoReturn:
         try:
@@ -203,6 +223,21 @@ def _install_once(item: pytest.Item, name: str, pickled: bytes) -> None:
         install_fixture_value(item, name, cloudpickle.loads(pickled))
 
 
+def is_torn_down(session: pytest.Session, chain: list[list[str]]) -> bool:
+    """Tell whether an item with the *chain* of (class, node id) needs all that is set up."""
+    state = setup_state(session)
+    return len(_kept(state, chain)) == len(state.stack)
+
+
+def _kept(state: Any, chain: list[list[str]]) -> list[Any]:
+    kept: list[Any] = []
+    for node, wanted in zip(state.stack, chain, strict=False):
+        if [type(node).__name__, node.nodeid] != list(wanted):
+            break
+        kept.append(node)
+    return kept
+
+
 def tear_down_to(
     session: pytest.Session, chain: list[list[str]], last: pytest.Item | None
 ) -> dict[str, Any]:
@@ -211,11 +246,7 @@ def tear_down_to(
     Return the report of *last*, the item that ran last, if that failed.
     """
     state = setup_state(session)
-    kept: list[Any] = []
-    for node, wanted in zip(state.stack, chain, strict=False):
-        if [type(node).__name__, node.nodeid] != list(wanted):
-            break
-        kept.append(node)
+    kept = _kept(state, chain)
     if last is None or len(kept) == len(state.stack):
         return {"report": None}
     nextitem = _Chain(kept) if kept else None

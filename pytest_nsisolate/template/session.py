@@ -12,12 +12,16 @@ import pytest
 from ..pytest_private import share_base_temp, silence_terminal
 from ..wire import frames
 from ..wire.data import dump
+from .ahead import Ahead
 from .capture import SharedCapture, Streams
-from .clone import Cloner
+from .clone import Clone, Cloner
 from .collection import Collection
 from .link import Files, Link
-from .protocol import ItemRunner, tear_down_to
+from .protocol import ItemRunner, is_torn_down, tear_down_to
 from .reporting import Reporter
+
+#: What a teardown that had nothing to do reports.
+_NOTHING = {"report": None, "out": "", "err": ""}
 
 
 class TemplatePlugin:
@@ -36,6 +40,7 @@ class TemplatePlugin:
         self._reader = link.reader
         self._reporter = Reporter(config)
         self._cloner = Cloner(link, start, files.stacks)
+        self._ahead = Ahead(config, self._cloner)
         self._files = files
         self._streams = streams
         self._capture: SharedCapture | None = None
@@ -75,6 +80,7 @@ class TemplatePlugin:
                 self._tear_down(session, cloudpickle.loads(payload))
             elif kind == frames.FINISH:
                 break
+        self._ahead.discard()
         report = tear_down_to(session, [], self._last)
         frames.send(self._host, frames.TORN_DOWN, dump(self._with_output(report)))
         return True
@@ -83,20 +89,49 @@ class TemplatePlugin:
         results = socket.socket(fileno=self._reader.take_fds()[0])
         assert self._collection is not None
         assert self._capture is not None
+        self._ahead.ask()
         item = self._collection.find(order)
         if isinstance(item, str):
+            self._ahead.discard_asked()
             frames.send(self._host, frames.ENDED, dump({"status": 0, "problem": item}))
             results.close()
             return
         self._last = item
-        self._capture.start()
         frames.send(self._host, frames.SETTING_UP, dump({"pid": os.getpid()}))
-        runner = ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
-        ended = runner.run()
-        frames.send(self._host, frames.ENDED, dump(ended))
+        clone: Clone | dict[str, Any] | None = self._ahead.send(item, order, results)
+        if isinstance(clone, Clone):
+            results.close()
+            self._cloner.announce(clone)
+        else:
+            self._capture.start()
+            clone = self._runner(item, order, results).run()
+        if isinstance(clone, Clone):
+            self._prepare_next(order)
+            clone = self._cloner.attend(clone)
+        frames.send(self._host, frames.ENDED, dump(clone))
+
+    def _runner(
+        self, item: pytest.Item, order: dict[str, Any], results: socket.socket
+    ) -> ItemRunner:
+        assert self._capture is not None
+        return ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
+
+    def _prepare_next(self, order: dict[str, Any]) -> None:
+        """Make the next test's clone while this one is at work."""
+        assert self._collection is not None
+        item = self._collection.known(order["next"])
+        if item is None:
+            return
+        given = self._ahead.prepare(item, order["fixtures"])
+        if given is not None:
+            self._runner(item, given, given["results"]).run_in_clone()
 
     def _tear_down(self, session: pytest.Session, order: dict[str, Any]) -> None:
         assert self._capture is not None
+        if not self._capture.is_started and is_torn_down(session, order["chain"]):
+            frames.send(self._host, frames.TORN_DOWN, dump(_NOTHING))
+            return
+        self._ahead.discard()
         self._capture.start()
         report = tear_down_to(session, order["chain"], self._last)
         frames.send(self._host, frames.TORN_DOWN, dump(self._with_output(report)))

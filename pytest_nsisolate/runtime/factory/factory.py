@@ -5,6 +5,8 @@
     host                      factory                          template
       │                          │ <──────────── WANT_HOLDER ───── │
       │                          │ ─── HOLDER id + pidfd ────────> │ fork into it, run, reap the fork
+      │                          │ <────────── CHECK_HOLDER id ─── │ is it still as a new one would be?
+      │                          │ ─── HOLDER_CHECKED id, state ─> │ "current" or "stale"
       │                          │ <──────────── END_HOLDER id ─── │
       │                          │ ─── HOLDER_ENDED id ──────────> │ nothing of the container is left
       │ ─── KILL_HOLDER id ────> │ (at any time: the container dies, the template reaps and ends it)
@@ -23,9 +25,11 @@ import select
 
 from .. import syscalls as sys
 from ..channel import (
+    CHECK_HOLDER,
     END_HOLDER,
     GO,
     HOLDER,
+    HOLDER_CHECKED,
     HOLDER_ENDED,
     KILL_HOLDER,
     READY,
@@ -223,12 +227,16 @@ class Factory:
 
     def _serve_template(self) -> bool:
         try:
-            kind, fields, _fd = self._template.receive(WANT_HOLDER, END_HOLDER)
+            kind, fields, _fd = self._template.receive(WANT_HOLDER, CHECK_HOLDER, END_HOLDER)
         except ChannelError:
             return False  # it is ending; its end is reported when it is reaped
         if kind == WANT_HOLDER:
             self._wanted = True
             self._hand_out_holder()
+        elif kind == CHECK_HOLDER:
+            holder = self._holders.get(fields[0])
+            is_current = holder is not None and self._making.is_current(holder)
+            self._tell_template(HOLDER_CHECKED, fields[0], "current" if is_current else "stale")
         else:
             self._end_holder(fields[0])
         return True

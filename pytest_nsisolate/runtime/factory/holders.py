@@ -1,8 +1,9 @@
 """The holders of a factory: one is made ahead of the need, and each is handed out once.
 
 A container starts from the template's files as they are when it is wanted. One that was made before still
-does, because its overlays show what is in the template's directories at the time; but a tmpfs whose counterpart
-in the template was empty is not an overlay, and does not. That is looked at when a holder is handed out.
+does, because its overlays show what is in the template's directories at the time; but a tmpfs whose
+counterpart in the template was empty is not an overlay, and does not. That is looked at when a holder is
+handed out.
 """
 
 from __future__ import annotations
@@ -98,10 +99,14 @@ class Holders:
         spare, self._spare = self._spare, None
         if spare is None:
             return None
-        if spare.filled != self._contents.filled() or not spare.is_alive():
+        if not self.is_current(spare):
             discard(spare)
             return None
         return spare
+
+    def is_current(self, holder: Holder) -> bool:
+        """Tell whether a holder that was handed out is as it would be if it were made now."""
+        return holder.filled == self._contents.filled() and holder.is_alive()
 
     def _close_channel(self) -> None:
         if self._channel is not None:
@@ -119,9 +124,7 @@ class Holders:
         sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
         theirs.close()
         self._made += 1
-        self._begun = Holder(
-            name=str(self._made), pid=pid, pidfd=os.pidfd_open(pid), filled=filled
-        )
+        self._begun = Holder(name=str(self._made), pid=pid, pidfd=os.pidfd_open(pid), filled=filled)
 
     def _become_holder(self, channel: Channel, filled: frozenset[str]) -> NoReturn:
         try:
