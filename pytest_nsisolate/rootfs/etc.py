@@ -27,7 +27,9 @@ _COPIED = (
     "/etc/locale.conf",
     "/etc/localtime",
     "/etc/login.defs",
+    "/etc/lsb-release",
     "/etc/magic",
+    "/etc/manpath.config",
     "/etc/mime.types",
     "/etc/networks",
     "/etc/os-release",
@@ -51,6 +53,7 @@ _BOUND = (
     "/etc/ld.so.conf.d",
     "/etc/pki/ca-trust",
     "/etc/pki/tls/certs",
+    "/etc/profile.d",
     "/etc/ssl/certs",
     "/etc/terminfo",
 )

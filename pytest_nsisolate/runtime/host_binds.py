@@ -34,7 +34,7 @@ def make(plan: Plan) -> dict[int, int]:
             if mount.uid_mappings or options.is_id_mapped:
                 uids = mount.uid_mappings or plan.uid_mappings
                 gids = mount.gid_mappings or plan.gid_mappings
-                made[i] = _map_one(mount, uids, gids)
+                made[i] = map_one(mount, uids, gids)
             elif options.is_bind and not options.is_remount and reaches_more:
                 try:
                     made[i] = open_bind(mount.source, options)
@@ -57,7 +57,8 @@ def _make_slave(tree_fd: int) -> None:
     sys.mount_setattr(tree_fd, "", flags, 0, 0, propagation=sys.MS_SLAVE)
 
 
-def _map_one(mount: Mount, uids: tuple[IdMapping, ...], gids: tuple[IdMapping, ...]) -> int:
+def map_one(mount: Mount, uids: tuple[IdMapping, ...], gids: tuple[IdMapping, ...]) -> int:
+    """Return the detached mount of a bind whose ids are mapped. Raises SetupError."""
     options = mount_options.parse(mount.options)
     flags = sys.AT_EMPTY_PATH | (sys.AT_RECURSIVE if "ridmap" in options.special else 0)
     userns_fd = _user_namespace(uids, gids)

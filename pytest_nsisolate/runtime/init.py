@@ -11,7 +11,7 @@ import _signal
 import errno
 import os
 
-from . import namespaces
+from . import namespaces, own_executable
 from . import syscalls as sys
 from .capabilities import NUMBERS
 from .channel import (
@@ -61,6 +61,7 @@ def first_stage(
     try:
         reset_signals()
         os.umask(0)
+        ourselves = own_executable.note(plan)
         preparation.join()
         preparation.make_devices(plan)
         # The files of /proc/self are ours only until we become somebody else.
@@ -74,6 +75,7 @@ def first_stage(
         if plan.has("user"):
             become_root_inside()
         namespaces.unshare(flags & ~sys.CLONE_NEWTIME)
+        own_executable.let_go(ourselves)
         # From here on nobody in a joined pid namespace may trace us; execve makes it normal again.
         sys.prctl(sys.PR_SET_DUMPABLE, 0, name="PR_SET_DUMPABLE, 0")
         pid = fork()

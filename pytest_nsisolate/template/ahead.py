@@ -9,6 +9,7 @@ ahead, and where something has happened it is thrown away.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from typing import Any
 
@@ -43,6 +44,7 @@ class Waiting:
             item is self.item
             and getattr(item, "callspec", None) is self.callspec
             and order["fixtures"] == self.fixtures
+            and not (order["doors"] or order["nproc"] is not None or order["rerun"])
             and list(setup_state(item.session).stack) == self.stack
         )
 
@@ -65,7 +67,7 @@ class Ahead:
             return None
         ours, theirs = socket.socketpair()
         try:
-            clone = self._cloner.fork()
+            clone = self._cloner.fork([])
         except CloneFailed:
             # The next test's order will find out why, and tell.
             ours.close()
@@ -81,7 +83,12 @@ class Ahead:
     def _can_be_made(self, item: pytest.Item) -> bool:
         if self._may is None:
             self._may = all(map(self._is_own, _HOOKS))
-        return self._may and are_set_up(item) and len(os.listdir("/proc/self/task")) == 1
+        return (
+            self._may
+            and are_set_up(item)
+            and len(os.listdir("/proc/self/task")) == 1
+            and signal.getitimer(signal.ITIMER_REAL)[0] == 0
+        )
 
     def _is_own(self, hook: str) -> bool:
         impls = getattr(self._config.hook, hook).get_hookimpls()

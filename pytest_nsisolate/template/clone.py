@@ -25,6 +25,7 @@ from ..runtime.channel import (
 )
 from ..runtime.errors import KernelCallError, NsisolateError
 from ..runtime.plan import Capabilities, Process, User
+from ..runtime.process_limit import limit_processes
 from ..runtime.record import Record
 from ..runtime.syscalls_keyctl import keyctl_join_session_keyring
 from ..wire import frames
@@ -83,8 +84,11 @@ class Cloner:
                 os.environ[name] = value
         self._host_environment = now
 
-    def fork(self) -> Clone | None:
-        """Fork into a fresh container; return None in the clone, which is in there. Raises CloneFailed."""
+    def fork(self, doors: list[int]) -> Clone | None:
+        """Fork into a fresh container; return None in the clone, which is in there. Raises CloneFailed.
+
+        *doors* are those of the test's cgroup, if it has one.
+        """
         try:
             self._factory.send(WANT_HOLDER)
             _kind, (holder,), pidfd = self._factory.receive(HOLDER)
@@ -98,19 +102,26 @@ class Cloner:
         with warnings.catch_warnings():
             # Threads of session fixtures stay behind; that is what "cloned" means.
             warnings.simplefilter("ignore", DeprecationWarning)
+            timer = signal.getitimer(signal.ITIMER_REAL)
             # What is alive now is not looked at, nor copied, when the clone's young objects are collected.
             gc.freeze()
             pid = os.fork()
         if pid == 0:
             gc.unfreeze()
             self.is_clone = True
-            self._enter(pidfd)
+            # An alarm that goes off for the test is not inherited, its handler is.
+            signal.setitimer(signal.ITIMER_REAL, *timer)
+            self._enter(pidfd, doors)
             return None
         sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
         os.close(pidfd)
         return Clone(holder=holder, pid=pid)
 
-    def _enter(self, pidfd: int) -> None:
+    def _enter(self, pidfd: int, doors: list[int]) -> None:
+        for door in doors:
+            # Into the test's cgroup, before anything of the test's is done.
+            os.write(door, b"0")
+            os.close(door)
         if self._outer:
             sys.setns(pidfd, self._outer)
         sys.setns(pidfd, self._inner)
@@ -128,6 +139,8 @@ class Cloner:
 
     def settle(self, order: dict[str, Any]) -> None:
         """In a clone: go where the order says, with its environment."""
+        if order["nproc"] is not None:
+            limit_processes(order["nproc"])
         os.chdir(order["cwd"])
         os.environ.update(order["env"])
         faulthandler.enable(file=self._stacks, all_threads=True)
@@ -180,8 +193,11 @@ def _reap_strays() -> None:
     with open("/proc/thread-self/children") as file:
         children = file.read().split()
     for pid in children:
-        with open(f"/proc/{pid}/status") as file:
-            levels = next((line.split()[1:] for line in file if line.startswith("NSpid:")), [])
+        try:
+            with open(f"/proc/{pid}/status") as file:
+                levels = next((line.split()[1:] for line in file if line.startswith("NSpid:")), [])
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # its maker, a thread of a fixture, was faster
         if len(levels) > 1:
             os.waitpid(int(pid), 0)
 

@@ -9,7 +9,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from ..pytest_private import share_base_temp, silence_terminal
+from ..pytest_private import let_faulthandler_write_to, share_base_temp, silence_terminal
 from ..wire import frames
 from ..wire.data import dump
 from .ahead import Ahead
@@ -17,8 +17,10 @@ from .capture import SharedCapture, Streams
 from .clone import Clone, Cloner
 from .collection import Collection
 from .link import Files, Link
+from .measuring import Measurement, adopt
 from .protocol import ItemRunner, is_torn_down, tear_down_to
 from .reporting import Reporter
+from .timers import Timers
 
 #: What a teardown that had nothing to do reports.
 _NOTHING = {"report": None, "out": "", "err": ""}
@@ -34,15 +36,19 @@ class TemplatePlugin:
         link: Link,
         files: Files,
         streams: Streams,
+        data_file: str | None,
     ) -> None:
         self._start = start
         self._host = link.host
         self._reader = link.reader
         self._reporter = Reporter(config)
+        self._timers = Timers()
         self._cloner = Cloner(link, start, files.stacks)
         self._ahead = Ahead(config, self._cloner)
         self._files = files
         self._streams = streams
+        self._data_file = data_file
+        self._measurement: Measurement | None = None
         self._capture: SharedCapture | None = None
         self._collection: Collection | None = None
         self._last: pytest.Item | None = None
@@ -51,7 +57,9 @@ class TemplatePlugin:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Share the host's temporary directory, report what tests report, and print nothing."""
         silence_terminal(config, markup=self._start["markup"])
+        config.pluginmanager.register(self._timers, "nsisolate-timers")
         share_base_temp(config, self._start["basetemp"])
+        let_faulthandler_write_to(config, self._streams.stderr)
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
 
     @pytest.hookimpl(tryfirst=True)
@@ -60,6 +68,8 @@ class TemplatePlugin:
 
         All of them, and before anything is run, because that is when pytest imports them.
         """
+        self._measurement = adopt(session.config, self._start["coverage"], self._data_file)
+        self._reporter.measure_with(self._measurement)
         self._collection = Collection(session)
         session.config.pluginmanager.register(self._collection, "nsisolate-collection")
         self._collection.collect(self._start["paths"])
@@ -78,6 +88,9 @@ class TemplatePlugin:
                 self._run(cloudpickle.loads(payload))
             elif kind == frames.TEAR_DOWN:
                 self._tear_down(session, cloudpickle.loads(payload))
+            elif kind == frames.MEASURE:
+                measured = self._measurement.take() if self._measurement is not None else []
+                frames.send(self._host, frames.MEASURED, dump(measured))
             elif kind == frames.FINISH:
                 break
         self._ahead.discard()
@@ -86,7 +99,16 @@ class TemplatePlugin:
         return True
 
     def _run(self, order: dict[str, Any]) -> None:
-        results = socket.socket(fileno=self._reader.take_fds()[0])
+        results_fd, *doors = self._reader.take_fds()
+        results = socket.socket(fileno=results_fd)
+        order["doors"] = doors
+        try:
+            self._run_with(order, results)
+        finally:
+            for door in doors:
+                os.close(door)
+
+    def _run_with(self, order: dict[str, Any], results: socket.socket) -> None:
         assert self._collection is not None
         assert self._capture is not None
         self._ahead.ask()
@@ -114,13 +136,17 @@ class TemplatePlugin:
         self, item: pytest.Item, order: dict[str, Any], results: socket.socket
     ) -> ItemRunner:
         assert self._capture is not None
-        return ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
+        runner = ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
+        runner.in_clone.append(self._timers.carry_over)
+        return runner
 
     def _prepare_next(self, order: dict[str, Any]) -> None:
         """Make the next test's clone while this one is at work."""
         assert self._collection is not None
         item = self._collection.known(order["next"])
-        if item is None:
+        # A measurement of coverage.py's is taken from the template, test by test; and what leads to one
+        # test's cgroup is not for another.
+        if item is None or self._measurement is not None or order["doors"]:
             return
         given = self._ahead.prepare(item, order["fixtures"])
         if given is not None:

@@ -20,6 +20,7 @@ A holder that cannot be made is answered with FAILED.
 from __future__ import annotations
 
 import _signal
+import gc
 import os
 import select
 
@@ -71,7 +72,7 @@ class TemplateProgram(Record):
 
 
 class Order(Record):
-    """What the host orders from a factory."""
+    """What the host orders from a factory; *cgroups* are to be removed when all is over."""
 
     plan: Plan
     skeleton: tuple[Entry, ...]
@@ -79,6 +80,7 @@ class Order(Record):
     host_fd: int
     host_pidfd: int
     template_fd: int
+    cgroups: tuple[str, ...] = ()
 
 
 def second_stage(order: Order) -> Callable[[Plan, Channel], NoReturn]:
@@ -117,6 +119,7 @@ def second_stage(order: Order) -> Callable[[Plan, Channel], NoReturn]:
 
 def serve(order: Order, tree: view.Tree, states: dict[str, State]) -> NoReturn:
     """Be the factory; a fault of its own is told to the host."""
+    gc.disable()  # a holder would copy what a collection looks at
     factory = Factory(order, tree, states)
     try:
         factory.serve()

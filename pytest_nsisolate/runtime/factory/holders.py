@@ -20,6 +20,7 @@ from ..record import Record
 from .holder import hold
 from .inner import write_inner_maps
 from .layers import Contents
+from .view import recipe_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Holders:
         self._tree = tree
         self._states = states
         self._contents = Contents(states)
+        self._recipe = recipe_of(tree)
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._made = 0
         self._begun: Holder | None = None
@@ -134,7 +136,7 @@ class Holders:
             os.closerange(3, own)
             os.closerange(own + 1, 65536)
             states = {where: self._states[where] for where in filled}
-            hold(self._tree, states, channel)
+            hold(self._tree, states, self._recipe, channel)
         except BaseException as error:
             channel.send_error(error)
         finally:

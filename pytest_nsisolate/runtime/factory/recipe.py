@@ -11,6 +11,7 @@ import os
 
 from .. import mount_options
 from .. import syscalls as sys
+from ..errors import KernelCallError
 from ..inroot import open_path, proc_path
 from ..mounts import open_bind, perform, set_attributes
 from .layers import container_mount, lies_below, make_layer
@@ -37,6 +38,7 @@ class Masks:
     """What covers masked paths: an empty directory and the null device, mounted below *place*."""
 
     def __init__(self, place: str) -> None:
+        self.place = place
         self.directory = f"{place}/directory"
         self.file = f"{place}/file"
 
@@ -104,7 +106,7 @@ class _Writer:
             is_directory = os.path.isdir(mount.source)
             self._make_place(mount.destination, directory=is_directory)
             self._steps.append(_bind(mount.source, mount.destination[1:], options))
-        elif wanted.type in _KNOWN and not options.recursive_set:
+        elif wanted.type in _KNOWN and not options.recursive_set and _has_its_mode(wanted, options):
             self._make_place(mount.destination, directory=True)
             self._steps.append(_mount(wanted, mount.destination[1:], options))
         else:
@@ -117,13 +119,13 @@ class _Writer:
         return max(found, key=lambda other: len(other.destination), default=None)
 
     def _can_be_reached(self, mount: Mount) -> bool:
-        """Tell whether the way to the mount's destination is known: no symlink, nothing of somebody else's."""
+        """Tell whether the way to the mount's destination is known: no symlink is on it."""
         around = self._around(mount)
         if around is not None:
             return around.type == "tmpfs" and self._can_be_reached(around)
         try:
             fd = open_path(self._root_fd, mount.destination)
-        except sys.KernelCallError:
+        except KernelCallError:
             return False
         try:
             return os.readlink(proc_path(fd)) == self._tree.path + mount.destination
@@ -152,6 +154,11 @@ class _Writer:
             return  # this kernel has none
         source = self._masks.directory if os.path.isdir(path) else self._masks.file
         self._steps.append(_cover(source, path[1:]))
+
+
+def _has_its_mode(mount: Mount, options: MountOptions) -> bool:
+    """Tell whether a tmpfs does not take its mode from the directory that it covers."""
+    return mount.type != "tmpfs" or "mode=" in options.data
 
 
 def _perform(mount: Mount) -> Step:
