@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .host.pool import Pool
     from .host.run import ItemRun
-    from .rootfs.sandbox import Sandbox
+    from .rootfs.kinds import Sandbox
 
 _REQUEST = pytest.StashKey[Request | None]()
 _RUN = pytest.StashKey["ItemRun | None"]()
@@ -164,11 +164,10 @@ class Isolation:
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """Start the sandbox's run of an isolated item, and wait for its set-up."""
         __tracebackhide__ = True
-        from .host.run import NoRun
-
         request = item.stash.get(_REQUEST, None)
-        item.stash[_RUN] = None
         if request is not None:
+            from .host.run import NoRun
+
             # Whatever is raised in here is this phase's, and the later ones must know of it.
             item.stash[_RUN] = NoRun(item)
             disarm_faulthandler()  # the sandbox has a watchdog of its own

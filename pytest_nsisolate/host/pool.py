@@ -9,7 +9,8 @@ import pytest
 from ..limits import NO_LIMITS, Limits
 from ..options import Request
 from ..pytest_private import write_line
-from ..rootfs.sandbox import Sandbox, readonly_projects
+from ..rootfs.kinds import Sandbox
+from ..rootfs.sandbox import readonly_projects
 from ..runtime.errors import NsisolateError, SetupError
 from .coverage import CoverageOfTests
 from .fixtures import ship_host_fixtures
