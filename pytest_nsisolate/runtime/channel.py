@@ -80,7 +80,7 @@ _FIELDS = {
     FORKED: 1,
     FAILED: 4,
     EXEC_FAILED: 2,
-    HOLDER: 1,
+    HOLDER: 2,
     END_HOLDER: 1,
     HOLDER_ENDED: 1,
     KILL_HOLDER: 1,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import cloudpickle
@@ -58,10 +59,12 @@ class Ahead:
         self._waiting: Waiting | None = None
         self._may: bool | None = None
 
-    def prepare(self, item: pytest.Item, fixtures: dict[str, bytes]) -> dict[str, Any] | None:
+    def prepare(
+        self, item: pytest.Item, fixtures: dict[str, bytes], get_ready: Callable[[], None]
+    ) -> tuple[dict[str, Any], socket.socket] | None:
         """Make a clone for *item* if that can be done ahead. Returns None in the template.
 
-        In the clone it returns the order, when that has come; ``results`` in it is the socket for reports.
+        In the clone, which gets ready and waits, it returns the order and the socket for reports.
         """
         if self._waiting is not None or not self._can_be_made(item):
             return None
@@ -75,7 +78,7 @@ class Ahead:
             return None
         if clone is None:
             ours.close()
-            return _wait_for_order(theirs)
+            return _wait_for_order(theirs, get_ready)
         theirs.close()
         self._waiting = Waiting(clone, ours, item, fixtures)
         return None
@@ -137,13 +140,18 @@ class Ahead:
             self._cloner.discard(waiting.clone)
 
 
-def _wait_for_order(orders: socket.socket) -> dict[str, Any]:
+def _wait_for_order(
+    orders: socket.socket, get_ready: Callable[[], None]
+) -> tuple[dict[str, Any], socket.socket]:
     reader = frames.FrameReader(orders, fds=True)
     try:
+        get_ready()
         _kind, payload = reader.receive()
-    except Exception:
-        os._exit(0)  # thrown away, or the template is gone
+    except BaseException:
+        os._exit(
+            0
+        )  # thrown away, or the template is gone; after a failure, the order makes another
     order: dict[str, Any] = cloudpickle.loads(payload)
-    order["results"] = socket.socket(fileno=reader.take_fds()[0])
+    results = socket.socket(fileno=reader.take_fds()[0])
     orders.close()
-    return order
+    return order, results

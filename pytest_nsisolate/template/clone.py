@@ -49,9 +49,10 @@ class CloneFailed(ProtocolExit):
 
 
 class Clone(Record):
-    """A fork of this process in a container; *pid* is that in our pid namespace."""
+    """A fork of this process in a container; *pid* and *init* (the container's) as we see them."""
 
     holder: str
+    init: int
     pid: int
 
 
@@ -66,6 +67,9 @@ class Cloner:
         self._outer, self._inner = start["namespaces"]
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._host_environment: dict[str, str] = dict(start["environ"])
+        #: The containers that are being removed, and the pids of clones that are not reaped.
+        self._ending: set[str] = set()
+        self._alive: set[int] = set()
         self.is_clone = False
 
     def follow(self, order: dict[str, Any]) -> None:
@@ -91,7 +95,7 @@ class Cloner:
         """
         try:
             self._factory.send(WANT_HOLDER)
-            _kind, (holder,), pidfd = self._factory.receive(HOLDER)
+            (holder, init), pidfd = self._receive(HOLDER)
         except NsisolateError as error:
             raise CloneFailed(f"the sandbox could not be made: {error}") from error
         assert pidfd is not None, "HOLDER brings a pidfd"
@@ -115,7 +119,8 @@ class Cloner:
             return None
         sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
         os.close(pidfd)
-        return Clone(holder=holder, pid=pid)
+        self._alive.add(pid)
+        return Clone(holder=holder, init=int(init), pid=pid)
 
     def _enter(self, pidfd: int, doors: list[int]) -> None:
         for door in doors:
@@ -152,7 +157,7 @@ class Cloner:
     def is_current(self, clone: Clone) -> bool:
         """Return the answer to :meth:`ask`."""
         try:
-            _kind, fields, _fd = self._factory.receive(HOLDER_CHECKED)
+            fields, _fd = self._receive(HOLDER_CHECKED)
         except NsisolateError:
             return False
         return fields == (clone.holder, "current")
@@ -162,27 +167,77 @@ class Cloner:
         message = {"holder": clone.holder, "pid": clone.pid}
         frames.send(self._host, frames.CLONED, dump(message))
 
-    def attend(self, clone: Clone) -> dict[str, Any]:
-        """Wait for the clone's end, let the container be removed, and return how it ended."""
+    def attend(self, clone: Clone, *, entirely: bool) -> dict[str, Any]:
+        """Wait for the end of the clone and of all that it started, and return how it ended.
+
+        What is left is the container's init, which nothing can come from; that it has gone, too, is waited
+        for when the factory is needed next, unless *entirely* is to be waited for.
+        """
         _pid, status = os.waitpid(clone.pid, 0)
-        self._remove(clone)
+        self._alive.discard(clone.pid)
+        self._factory.send(END_HOLDER, clone.holder)
+        self._ending.add(clone.holder)
+        if entirely or not self._has_left_nothing(clone):
+            self._wait_for_containers()
         return {"status": status}
+
+    def _has_left_nothing(self, clone: Clone) -> bool:
+        """Tell whether no process of the test's is left.
+
+        Orphans are children of the container's init; what a test made a sibling of its own process is ours.
+        """
+        try:
+            left = _read_pids(f"/proc/{clone.init}/task/{clone.init}/children")
+        except OSError:
+            left = set()  # the itself is gone, and nothing outlives it
+        return not left and not any(map(_is_stray, _own_children() - self._alive))
+
+    def _receive(self, kind: int) -> tuple[tuple[str, ...], int | None]:
+        """Receive an answer of the factory's; containers may end in between. Raises NsisolateError."""
+        while True:
+            received, fields, fd = self._factory.receive(kind, HOLDER_ENDED)
+            if received == kind:
+                return fields, fd
+            self._ending.discard(fields[0])
 
     def discard(self, clone: Clone) -> None:
         """End a clone that is not needed, and its container."""
         os.kill(clone.pid, signal.SIGKILL)
         os.waitpid(clone.pid, 0)
-        self._remove(clone)
-
-    def _remove(self, clone: Clone) -> None:
+        self._alive.discard(clone.pid)
         self._factory.send(END_HOLDER, clone.holder)
-        while not select.select([self._factory], [], [], _STRAYS_AFTER)[0]:
-            _reap_strays()
-        self._factory.receive(HOLDER_ENDED)
+        self._ending.add(clone.holder)
+        self._wait_for_containers()
+
+    def _wait_for_containers(self) -> None:
+        while self._ending:
+            while not select.select([self._factory], [], [], _STRAYS_AFTER)[0]:
+                _reap_strays()
+            _kind, fields, _fd = self._factory.receive(HOLDER_ENDED)
+            self._ending.discard(fields[0])
 
 
 #: Seconds after which a container that does not end is looked at.
 _STRAYS_AFTER = 0.2
+
+
+def _read_pids(path: str) -> set[int]:
+    with open(path) as file:
+        return set(map(int, file.read().split()))
+
+
+def _own_children() -> set[int]:
+    return _read_pids("/proc/thread-self/children")
+
+
+def _is_stray(pid: int) -> bool:
+    """Tell whether a child of ours is one that a test has made that, in another pid namespace."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            levels = next((line.split()[1:] for line in file if line.startswith("NSpid:")), [])
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # its maker, a thread of a fixture, has reaped it
+    return len(levels) > 1
 
 
 def _reap_strays() -> None:
@@ -190,16 +245,8 @@ def _reap_strays() -> None:
 
     Our own children are in our own pid namespace, and are their makers' to reap.
     """
-    with open("/proc/thread-self/children") as file:
-        children = file.read().split()
-    for pid in children:
-        try:
-            with open(f"/proc/{pid}/status") as file:
-                levels = next((line.split()[1:] for line in file if line.startswith("NSpid:")), [])
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # its maker, a thread of a fixture, was faster
-        if len(levels) > 1:
-            os.waitpid(int(pid), 0)
+    for pid in filter(_is_stray, _own_children()):
+        os.waitpid(pid, 0)
 
 
 def _process(data: dict[str, Any]) -> Process:

@@ -40,7 +40,7 @@ class ItemRunner:
         cloner: Cloner,
         reporter: Reporter,
         capture: SharedCapture,
-        results: socket.socket,
+        results: socket.socket | None,
     ) -> None:
         self._item = item
         self._order = order
@@ -49,6 +49,7 @@ class ItemRunner:
         self._capture = capture
         self._results = results
         self._state = setup_state(item.session)
+        self._protocol: Any = None
         self.in_clone: list[Callable[[pytest.Item], None]] = []
 
     def run(self) -> Clone | dict[str, Any]:
@@ -84,17 +85,23 @@ class ItemRunner:
             self._leave_clone(None)
         return {"status": 0}
 
-    def run_in_clone(self) -> NoReturn:
-        """Run the item in a clone that was made ahead: all that it needs of wider scopes is there."""
+    def get_ready(self) -> None:
+        """In a clone that was made ahead: do what needs no order yet."""
+        _set_up_wider_fixtures(self._item, self._order["fixtures"])
+        self._leave_template()
+        self._protocol = _inner_protocol(self._item)
+
+    def run_in_clone(self, order: dict[str, Any], results: socket.socket) -> NoReturn:
+        """Run the item in a clone that was made ahead, as the *order* says."""
+        self._order, self._results = order, results
         try:
-            renew(self._item, self._order["sections"])
-            self._cloner.follow(self._order)
-            self._cloner.settle(self._order)
+            renew(self._item, order["sections"])
+            self._cloner.follow(order)
+            self._cloner.settle(order)
             self._capture.start()
-            self._reporter.report_to(self._results)
-            _set_up_wider_fixtures(self._item, self._order["fixtures"])
+            self._reporter.report_to(results)
             self._begin_as_clone()
-            _inner_protocol(self._item)(item=self._item, nextitem=None)
+            self._protocol(item=self._item, nextitem=None)
         except BaseException as error:
             self._leave_clone(error)
         self._leave_clone(None)
@@ -104,7 +111,11 @@ class ItemRunner:
         del self._state.setup, self._state.teardown_exact
         # Popped, not torn down: what there is to tear down of it is in the clone.
         self._state.stack.pop(self._item, None)
-        self._results.close()
+        self._close_results()
+
+    def _close_results(self) -> None:
+        if self._results is not None:
+            self._results.close()
 
     def _set_up_and_clone(self, item: pytest.Item) -> None:
         """Stand in for ``SetupState.setup``: what it does up to the item happens in the template.
@@ -122,26 +133,29 @@ class ItemRunner:
         disarm_faulthandler()
         clone = self._cloner.fork(self._order["doors"])
         if clone is not None:
-            self._results.close()
+            self._close_results()
             self._cloner.announce(clone)
             self._capture.detach()
             raise Cloned(clone)
         # From here on we are the clone.
         self._cloner.settle(self._order)
         del self._state.setup
+        self._leave_template()
         self._begin_as_clone()
         set_up(self._state, item)
 
-    def _begin_as_clone(self) -> None:
+    def _leave_template(self) -> None:
         self._capture.leave_to_clone()
-        arm_faulthandler(self._item.config)
         os.register_at_fork(after_in_child=self._reporter.disown)
+        boundary = ScopeBoundary(self._state)
+        self._state.teardown_exact = boundary.tear_down
+
+    def _begin_as_clone(self) -> None:
+        arm_faulthandler(self._item.config)
         self._reporter.guard()
         for prepare in self.in_clone:
             prepare(self._item)
         self._item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
-        boundary = ScopeBoundary(self._state)
-        self._state.teardown_exact = boundary.tear_down
 
     def _leave_clone(self, error: BaseException | None) -> NoReturn:
         try:

@@ -129,11 +129,11 @@ class TemplatePlugin:
             clone = self._runner(item, order, results).run()
         if isinstance(clone, Clone):
             self._prepare_next(order)
-            clone = self._cloner.attend(clone)
+            clone = self._cloner.attend(clone, entirely=bool(order["doors"]))
         frames.send(self._host, frames.ENDED, dump(clone))
 
     def _runner(
-        self, item: pytest.Item, order: dict[str, Any], results: socket.socket
+        self, item: pytest.Item, order: dict[str, Any], results: socket.socket | None
     ) -> ItemRunner:
         assert self._capture is not None
         runner = ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
@@ -148,9 +148,10 @@ class TemplatePlugin:
         # test's cgroup is not for another.
         if item is None or self._measurement is not None or order["doors"]:
             return
-        given = self._ahead.prepare(item, order["fixtures"])
+        runner = self._runner(item, {"fixtures": order["fixtures"]}, None)
+        given = self._ahead.prepare(item, order["fixtures"], runner.get_ready)
         if given is not None:
-            self._runner(item, given, given["results"]).run_in_clone()
+            runner.run_in_clone(*given)
 
     def _tear_down(self, session: pytest.Session, order: dict[str, Any]) -> None:
         assert self._capture is not None

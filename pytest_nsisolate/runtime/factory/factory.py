@@ -4,7 +4,7 @@
 
     host                      factory                          template
       │                          │ <──────────── WANT_HOLDER ───── │
-      │                          │ ─── HOLDER id + pidfd ────────> │ fork into it, run, reap the fork
+      │                          │ ─── HOLDER id, pid + pidfd ───> │ fork into it, run, reap the fork
       │                          │ <────────── CHECK_HOLDER id ─── │ is it still as a new one would be?
       │                          │ ─── HOLDER_CHECKED id, state ─> │ "current" or "stale"
       │                          │ <──────────── END_HOLDER id ─── │
@@ -256,7 +256,7 @@ class Factory:
         if holder is not None:
             self._wanted = False
             self._holders[holder.name] = holder
-            self._tell_template(HOLDER, holder.name, fd=holder.pidfd)
+            self._tell_template(HOLDER, holder.name, str(holder.pid), fd=holder.pidfd)
         elif self._wanted:
             self._make_holder()
 
