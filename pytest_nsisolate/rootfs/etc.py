@@ -6,9 +6,9 @@ import grp
 import os
 import pwd
 
+from ..runtime.mounts.skeleton import Entry
 from ..runtime.plan import Mount
 from ..runtime.record import Record
-from ..runtime.skeleton import Entry
 from .layout import read_only
 
 #: Files of the host that programs read and that say nothing about its users.

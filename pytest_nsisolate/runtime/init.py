@@ -27,10 +27,10 @@ from .channel import (
 from .errors import KernelCallError, SetupError
 from .executable import DEFAULT_UMASK, execute, find_executable, seal, with_home
 from .launch_options import LaunchOptions
+from .mounts.build import build_root
+from .mounts.pivot import enter, finish_root, open_root, pivot, prepare_root
 from .preparation import NOTHING
 from .privileges import lower_rlimits, raise_rlimits
-from .rootfs_build import build_root
-from .rootfs_pivot import enter, finish_root, open_root, pivot, prepare_root
 from .syscalls_keyctl import keyctl_join_session_keyring
 from .working_directory import become_in_cwd
 
@@ -205,7 +205,7 @@ def _change_root(root_fd: int, options: LaunchOptions) -> None:
     if options.pivot:
         pivot(root_fd)
     else:
-        from .rootfs_move import move
+        from .mounts.move import move
 
         move(root_fd)
 

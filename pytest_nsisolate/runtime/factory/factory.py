@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
+    from ..mounts.skeleton import Entry
     from ..plan import Plan
-    from ..skeleton import Entry
 
 
 class TemplateProgram(Record):

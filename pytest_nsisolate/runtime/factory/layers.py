@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from .. import mount_options
+from ..mounts import options as mount_options
 from ..plan import Mount
 from ..record import Record
 

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import os
 
-from .. import mount_options
 from .. import syscalls as sys
 from ..errors import KernelCallError
-from ..inroot import open_path, proc_path
-from ..mounts import open_bind, perform, set_attributes
+from ..mounts import options as mount_options
+from ..mounts.inroot import open_path, proc_path
+from ..mounts.mount import open_bind, perform, set_attributes
 from .layers import container_mount, lies_below, make_layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..mount_options import MountOptions
+    from ..mounts.options import MountOptions
     from ..plan import Mount
     from .view import Tree
 
