@@ -19,7 +19,8 @@ import pytest
 
 from .. import __file__ as _package_file
 from ..pytest_private import base_temp, global_captures, terminal_markup, worker_input
-from ..rootfs.sandbox import Prepared, Sandbox, prepare
+from ..rootfs.kinds import Sandbox
+from ..rootfs.sandbox import Prepared, prepare
 from ..runtime.cgroups.series import Series
 from ..runtime.channel import KILL_HOLDER, SIGNAL, TEMPLATE_ENDED, Channel
 from ..runtime.channel import READY as FACTORY_READY

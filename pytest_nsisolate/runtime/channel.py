@@ -51,6 +51,8 @@ HOLDER_ENDED = 19
 KILL_HOLDER = 20
 SIGNAL = 21
 TEMPLATE_ENDED = 22
+CHECK_HOLDER = 23
+HOLDER_CHECKED = 24
 
 _NAMES = {
     WANT_MAPS: "WANT_MAPS",
@@ -70,18 +72,22 @@ _NAMES = {
     KILL_HOLDER: "KILL_HOLDER",
     SIGNAL: "SIGNAL",
     TEMPLATE_ENDED: "TEMPLATE_ENDED",
+    CHECK_HOLDER: "CHECK_HOLDER",
+    HOLDER_CHECKED: "HOLDER_CHECKED",
 }
 #: How many fields each message has.
 _FIELDS = {
     FORKED: 1,
     FAILED: 4,
     EXEC_FAILED: 2,
-    HOLDER: 1,
+    HOLDER: 2,
     END_HOLDER: 1,
     HOLDER_ENDED: 1,
     KILL_HOLDER: 1,
     SIGNAL: 2,
     TEMPLATE_ENDED: 1,
+    CHECK_HOLDER: 1,
+    HOLDER_CHECKED: 2,
 }
 _LIMIT = 65536
 #: Characters, of which each may take four bytes.

@@ -160,9 +160,14 @@ def set_capabilities(wanted: Capabilities, keep: int = 0) -> None:
     """Set the effective, permitted, inheritable and ambient sets, as far as we have them."""
     permitted = (mask_of(wanted.permitted) | keep) & sys.capget()[1]
     effective = (mask_of(wanted.effective) | keep) & permitted
-    inheritable = mask_of(wanted.inheritable) & _bounding()
+    inheritable = mask_of(wanted.inheritable)
     try:
-        sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
+        try:
+            sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
+        except KernelCallError:
+            # Only what the bounding set has, or is inheritable already; looked at only if it has to be.
+            inheritable &= _bounding()
+            sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
         ambient = mask_of(wanted.ambient) & mask_of(wanted.permitted)
         raise_ambient(ambient & permitted & inheritable)
     except KernelCallError as error:
@@ -170,7 +175,6 @@ def set_capabilities(wanted: Capabilities, keep: int = 0) -> None:
 
 
 def _bounding() -> int:
-    # capset(2) takes only inheritable capabilities that the bounding set has, or that are inheritable.
     return sum(sys.capability_is_bounded(n) << n for n in range(last_number() + 1))
 
 
