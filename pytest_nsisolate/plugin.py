@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .host.coverage import CoverageOfTests
 from .limits import NO_LIMITS, Limits
 from .options import (
     MARKS,
@@ -22,7 +23,7 @@ from .options import (
     register_marks,
     wants_everything,
 )
-from .pytest_private import OpaqueRepr, setup_state
+from .pytest_private import OpaqueRepr, disarm_faulthandler, setup_state
 from .runtime.errors import NsisolateError
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
     mode = config.getoption("nsisolate")
     assert mode in MODES
     if mode != "off":
-        config.pluginmanager.register(Isolation(config, mode), "nsisolate-isolation")
+        coverage = CoverageOfTests()
+        isolation = Isolation(config, mode, coverage)
+        config.pluginmanager.register(isolation, "nsisolate-isolation")
+        config.pluginmanager.register(coverage, "nsisolate-coverage")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -59,8 +63,9 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 class Isolation:
     """Runs isolated items in sandboxes."""
 
-    def __init__(self, config: pytest.Config, mode: str) -> None:
+    def __init__(self, config: pytest.Config, mode: str, coverage: CoverageOfTests) -> None:
         self._config = config
+        self._coverage = coverage
         self._mode = mode
         self._pool: Pool | None = None
         self._unavailable = ""
@@ -114,14 +119,16 @@ class Isolation:
             self._open(paths, limited)
 
     def _open(self, paths: dict[Sandbox, list[str]], limited: dict[Limits, str]) -> None:
+        from . import originals
         from .host.diagnosis import explained
         from .host.pool import Pool
         from .host.template import TemplateLost
 
+        originals.keep()
         try:
             if self._unavailable:
                 raise NsisolateError(self._unavailable)
-            self._pool = Pool(self._config, paths, self._env, limited=bool(limited))
+            self._pool = Pool(self._config, paths, self._env, self._coverage, limited=bool(limited))
             self._pool.template_for(next(iter(paths)))
         except TemplateLost as error:
             # That is not this machine's fault, and nothing to skip tests for.
@@ -153,6 +160,7 @@ class Isolation:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """Start the sandbox's run of an isolated item, and wait for its set-up."""
+        __tracebackhide__ = True
         from .host.run import NoRun
 
         request = item.stash.get(_REQUEST, None)
@@ -160,6 +168,7 @@ class Isolation:
         if request is not None:
             # Whatever is raised in here is this phase's, and the later ones must know of it.
             item.stash[_RUN] = NoRun(item)
+            disarm_faulthandler()  # the sandbox has a watchdog of its own
             item.stash[_RUN] = run = self._start_run(item, request)
             raise RemotePhase(run.phase("setup"), run.exception_of("setup"))
         return (yield)
@@ -180,6 +189,7 @@ class Isolation:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         """Wait for the sandbox's call of an isolated item."""
+        __tracebackhide__ = True
         run = item.stash.get(_RUN, None)
         if run is not None:
             raise RemotePhase(run.phase("call"), run.exception_of("call"))
@@ -190,6 +200,9 @@ class Isolation:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Iterator[None]:
         """Wait for the sandbox's teardown of an isolated item, then tear wider scopes down."""
+        __tracebackhide__ = True
+        from .host.reruns import is_to_be_rerun
+
         run = item.stash.get(_RUN, None)
         if run is not None:
             report = run.phase("teardown")
@@ -199,7 +212,9 @@ class Isolation:
             # Plain items before this one may have left wider scopes set up here.
             setup_state(item.session).teardown_exact(nextitem)
             if self._pool is not None:
-                for torn_down in self._pool.tear_down_to(nextitem):
+                # Wider scopes stay set up for the next attempt.
+                following = item if is_to_be_rerun(item) else nextitem
+                for torn_down in self._pool.tear_down_to(following):
                     torn_down.merge_into(report)
             raise RemotePhase(report, run.exception_of("teardown"))
         result = yield
@@ -215,6 +230,11 @@ class Isolation:
         phase = call.excinfo.value
         call.excinfo = phase.excinfo()
         return phase.report
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
+        """Keep pytest-timeout from timing an isolated item here: it does so in the sandbox."""
+        return None if item.stash.get(_REQUEST, None) is None else True
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """End the sandboxes: in order, or at once if the session was interrupted."""

@@ -119,11 +119,20 @@ def disarm_faulthandler() -> None:
     faulthandler.cancel_dump_traceback_later()
 
 
+def let_faulthandler_write_to(config: pytest.Config, stderr: int) -> None:
+    """Let pytest's watchdog write to the descriptor *stderr*."""
+    own = config.stash.get(_faulthandler.fault_handler_stderr_fd_key, None)
+    if own is not None:
+        os.dup2(stderr, own, inheritable=False)
+
+
 def arm_faulthandler(config: pytest.Config) -> None:
     """Start pytest's watchdog again."""
-    seconds = float(config.getini("faulthandler_timeout") or 0.0)
     stderr = config.stash.get(_faulthandler.fault_handler_stderr_fd_key, None)
-    if seconds > 0 and stderr is not None and config.pluginmanager.hasplugin("faulthandler"):
+    if stderr is None or not config.pluginmanager.hasplugin("faulthandler"):
+        return
+    seconds = float(config.getini("faulthandler_timeout") or 0.0)
+    if seconds > 0:
         faulthandler.dump_traceback_later(seconds, file=stderr)
 
 
@@ -132,12 +141,37 @@ def setup_state(session: pytest.Session) -> Any:
     return session._setupstate
 
 
-def renew(item: pytest.Item) -> None:
-    """Make *item* as if it had never been run."""
+def report_sections(item: pytest.Item) -> list[tuple[str, str, str]]:
+    """Return what the item has printed so far: phase, stream or log, text."""
+    return list(item._report_sections)
+
+
+def set_report_sections(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Make the sections of *report* what the item has printed so far."""
+    named = [(*name.split(" ", 2), text) for name, text in report.sections]
+    item._report_sections[:] = [
+        (parts[2], parts[1], parts[3])
+        for parts in named
+        if len(parts) == 4 and parts[0] == "Captured"
+    ]
+
+
+def forget_failed_fixtures(item: pytest.Item) -> None:
+    """Let the item's fixtures whose set-up failed be set up again, of whatever scope they are."""
+    info = getattr(item, "_fixtureinfo", None)
+    for definitions in getattr(info, "name2fixturedefs", {}).values():
+        for definition in definitions:
+            if definition.cached_result is not None and definition.cached_result[2] is not None:
+                definition.cached_result = None
+                definition._finalizers.clear()
+
+
+def renew(item: pytest.Item, sections: list[tuple[str, str, str]]) -> None:
+    """Make *item* as if it had never been run, save for the *sections* of earlier attempts."""
     initrequest = getattr(item, "_initrequest", None)
     if initrequest is not None:
         initrequest()
-    item._report_sections.clear()
+    item._report_sections[:] = sections
 
 
 @contextmanager

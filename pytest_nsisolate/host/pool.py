@@ -11,6 +11,7 @@ from ..options import Request
 from ..pytest_private import write_line
 from ..rootfs.sandbox import Sandbox, readonly_projects
 from ..runtime.errors import NsisolateError, SetupError
+from .coverage import CoverageOfTests
 from .fixtures import ship_host_fixtures
 from .limiting import Enforcement, Limited, find_enforcement, new_series
 from .run import Run, chain_of
@@ -62,6 +63,7 @@ class Pool:
         config: pytest.Config,
         paths: dict[Sandbox, list[str]],
         env: dict[str, str],
+        coverage: CoverageOfTests,
         *,
         limited: bool = False,
     ) -> None:
@@ -74,6 +76,9 @@ class Pool:
         self._enforcements: dict[Limits, Enforcement] = {}
         self._overlay = True
         self._said: set[str] = set()
+        self._kept_for: pytest.Item | None = None
+        self._coverage = coverage
+        coverage.ask_at_end(self._measured)
 
     def template_for(self, sandbox: Sandbox) -> Template:
         """Return the template for *sandbox*, started if need be. Raises NsisolateError."""
@@ -102,7 +107,8 @@ class Pool:
 
     def _try(self, sandbox: Sandbox) -> Template:
         series = new_series() if self._limited else None
-        template = Template(self._config, sandbox, self._paths.get(sandbox, []), self._env, series)
+        paths = self._paths.get(sandbox, [])
+        template = Template(self._config, sandbox, paths, self._env, self._coverage, series)
         for sentence in readonly_projects(sandbox):
             if sentence not in self._said:
                 self._said.add(sentence)
@@ -117,6 +123,9 @@ class Pool:
         """Start an isolated run of *item*."""
         fixtures = ship_host_fixtures(item, self._config.getini("nsisolate_host_fixtures"))
         template = self.template_for(request.sandbox)
+        if self._kept_for not in (None, item):
+            # It was kept for another attempt of that item, which did not come.
+            self.tear_down_to(item)
         limited = None
         if request.limits != NO_LIMITS:
             if request.limits not in self._enforcements:
@@ -127,6 +136,7 @@ class Pool:
 
     def tear_down_to(self, nextitem: pytest.Item | None) -> list[TornDown]:
         """Tear down, in every template, what *nextitem* does not need; return how that went."""
+        self._kept_for = nextitem
         results = []
         for template in self._live():
             try:
@@ -142,6 +152,13 @@ class Pool:
         for torn_down in self.tear_down_to(nextitem):
             if torn_down.problem:
                 pytest.fail(torn_down.problem, pytrace=False)
+
+    def _measured(self) -> None:
+        for template in self._live():
+            try:
+                template.measured()
+            except NsisolateError:
+                template.kill()
 
     def _live(self) -> list[Template]:
         return [t for t in self._templates.values() if not t.finished]

@@ -15,21 +15,27 @@ import pytest
 
 from ..limits import size_text
 from ..options import Request
+from ..pytest_private import report_sections, set_report_sections
 from ..runtime.errors import ChannelError, NsisolateError
 from ..runtime.outcome import Signalled, of_wait_status
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.exceptions import from_data
 from ..wire.functions import fingerprint, ship, ship_parameters
-from ..wire.limits import RESULT_LIMIT
+from ..wire.limits import COVERAGE_SIGNAL, RESULT_LIMIT
+from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
 from .limiting import Limited
 from .replay import stop_session, warning_of
 from .reports import rebuild
+from .reruns import is_rerun
 from .template import Template, TemplateLost, describe
 
 #: Seconds that a test, or a template, has for what should take no time.
 _GRACE = 10.0
+
+#: Seconds that a test has for sending its coverage before it is killed.
+_COVERAGE_WITHIN = 2.0
 
 
 #: What wrong data may raise where it is taken apart.
@@ -101,7 +107,10 @@ class Run:
         self._holder = ""
         self._ended: dict[str, Any] | None = None
         self._done = False
+        #: What ended the run before its time, and whether a report of it has said so: until one has, no
+        #: phase may pass for want of a report.
         self._problem = ""
+        self._told = False
         self._timed_out = False
         self._exceptions: dict[str, BaseException | None] = {}
         self._started = time.time()
@@ -112,9 +121,9 @@ class Run:
         doors = limited.open_doors() if limited is not None else ()
         try:
             fds = (theirs.fileno(), *doors)
-            frames.send(template.socket, frames.RUN, cloudpickle.dumps(self._order()), fds)
-        except ChannelError as error:
-            self._problem = str(error)
+            template.tell(frames.RUN, cloudpickle.dumps(self._order()), fds)
+        except NsisolateError as error:
+            self._problem = f"before this test {error}"
         finally:
             theirs.close()
             for door in doors:
@@ -139,6 +148,8 @@ class Run:
             "cwd": os.getcwd(),
             "nproc": self._limited.nproc if self._limited is not None else None,
             "maxfail": _failures_left(item.session),
+            "rerun": is_rerun(item),
+            "sections": report_sections(item),
         }
 
     def phase(self, when: str) -> pytest.TestReport:
@@ -147,20 +158,22 @@ class Run:
         Logs what is to be logged before it. If the test ends without that report, the report is a failure
         that says how it ended.
         """
-        if self._problem:
+        if self._told:
             return passed_report(self._item, when)
-        try:
-            report = self._wait_for_report(when)
-        except TimeoutError:
-            self._time_out()
-        except (TemplateLost, ChannelError, MalformedData) as error:
-            self._problem = str(error)
-        else:
-            if report is not None:
-                return self._with_notes(report)
+        if not self._problem:
+            try:
+                report = self._wait_for_report(when)
+            except TimeoutError:
+                self._time_out()
+            except (TemplateLost, ChannelError, MalformedData) as error:
+                self._problem = str(error)
+            else:
+                if report is not None:
+                    return self._with_notes(report)
         crashed = crash_report(
             self._item, when, self._problem, self._template, time.time() - self._started
         )
+        self._told = True
         if self._timed_out and not self._holder:
             self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
         return self._with_notes(crashed)
@@ -243,6 +256,9 @@ class Run:
                 replay = partial(self._record_warning, warning_of(self._item, message))
             elif kind == frames.STOP:
                 replay = partial(stop_session, str(message["kind"]), str(message["text"]), message)
+            elif kind == frames.COVERAGE:
+                self._template.coverage.add(message)
+                return None
             elif kind == frames.DONE:
                 replay = self._finish_results
             else:
@@ -257,6 +273,7 @@ class Run:
         report = rebuild(self._item, message)
         if report.when != when:
             raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
+        set_report_sections(self._item, report)
         error = message["exception"]
         self._exceptions[when] = None if error is None else from_data(error)
         return report
@@ -278,9 +295,27 @@ class Run:
     def _time_out(self) -> None:
         self._deadline = None
         read_stacks(self._template, self._pid)
+        self._wait_for_coverage()
         seconds = self._request.timeout
         self._problem = f"timeout: the test ran for more than {seconds:g} s and was killed"
         self._timed_out = True
+
+    def _wait_for_coverage(self) -> None:
+        """Take what a test that is going to be killed has measured so far."""
+        if not self._holder or active() is None:
+            return
+        self._template.signal(self._pid, COVERAGE_SIGNAL)
+        deadline = time.monotonic() + _COVERAGE_WITHIN
+        try:
+            while time.monotonic() < deadline:
+                frame = self._results.take()
+                if frame is None:
+                    self._template.wait(self._results, deadline)
+                elif frame[0] == frames.COVERAGE:
+                    self._handle(frame, "nothing")
+                    break
+        except (TimeoutError, TemplateLost, ChannelError, MalformedData):
+            pass  # it hangs where it cannot tell
 
     def finish(self) -> str:
         """See to it that the container is gone; called after the last phase, whatever happened.
@@ -289,8 +324,7 @@ class Run:
         after that its container is killed, and after that the template, if it does not notice. Returns
         what was wrong with the end, or an empty string.
         """
-        known = bool(self._problem)
-        if known:
+        if self._told:
             self._kill_container()
         try:
             for kill in (self._kill_container, self._template.kill):
@@ -303,9 +337,9 @@ class Run:
         finally:
             self._socket.close()
             self._remove_cgroup()
-        if not known and not self._done and not self._problem:
+        if not self._done and not self._problem:
             self._problem = self._explain_end()
-        return "" if known else self._problem
+        return "" if self._told else self._problem
 
     def _remove_cgroup(self) -> None:
         try:

@@ -26,10 +26,12 @@ from ..runtime.channel import READY as FACTORY_READY
 from ..runtime.errors import ChannelError, NsisolateError, SetupError
 from ..runtime.factory.holder import inner_flags, outer_flags
 from ..runtime.outcome import Exited, Signalled, of_wait_status
-from ..runtime.spec_writer import to_config
+from ..runtime.spec.writer import to_config
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.limits import SECTION_LIMIT
+from .coverage import CoverageOfTests
+from .coverage import order_of as coverage_order
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
 _LAUNCH = (
@@ -40,6 +42,12 @@ _TEMPLATE = (
     "import sys; sys.path[:] = {path!r}; from pytest_nsisolate.template.main import main; main()"
 )
 
+
+#: Said where the template ended, because a user need not have heard of it.
+_TEMPLATE_IS = (
+    "(the template is the process that sets up fixtures of wider scopes in the sandbox, and that tests are "
+    "cloned from)"
+)
 
 #: Seconds that a sandbox's processes have to end when they are told to.
 _END_WITHIN = 5.0
@@ -58,12 +66,14 @@ class Template:
         sandbox: Sandbox,
         paths: list[str],
         env: dict[str, str],
+        coverage: CoverageOfTests,
         series: Series | None = None,
     ) -> None:
         self.series = series
         self._config = config
         self._paths = paths
         self._env = env
+        self.coverage = coverage
         self.sandbox = sandbox
         self.out, self.err, self.stacks, self._log = (_shared_file() for _ in range(4))
         self.finished = False
@@ -138,6 +148,7 @@ class Template:
             "markup": terminal_markup(self._config),
             "basetemp": self._base_temp,
             "environ": dict(os.environ),
+            "coverage": coverage_order(self._config),
             "namespaces": (outer_flags(plan), inner_flags(plan)),
             "process": {
                 "uid": plan.process.user.uid,
@@ -147,8 +158,28 @@ class Template:
             },
         }
         files = tuple(f.fileno() for f in (self.out, self.err, self.stacks, self._log))
-        frames.send(self.socket, frames.START, cloudpickle.dumps(start), files)
+        self.tell(frames.START, cloudpickle.dumps(start), files)
         self.expect(frames.READY)
+
+    def tell(self, kind: int, payload: bytes = b"", fds: tuple[int, ...] = ()) -> None:
+        """Send a frame to the template. Raises TemplateLost, which says how it ended, if it is gone."""
+        try:
+            frames.send(self.socket, kind, payload, fds)
+        except ChannelError as error:
+            raise self._explain_loss() from error
+
+    def _explain_loss(self) -> TemplateLost:
+        deadline = time.monotonic() + _END_WITHIN
+        try:
+            while True:
+                frame = self.reader.take()
+                if frame is not None and frame[0] == frames.FAILED:
+                    self.check(frame, frames.FAILED)
+                self.wait(None, deadline)
+        except TemplateLost as error:
+            return error
+        except TimeoutError:
+            return TemplateLost("the template has closed its connection")
 
     def expect(self, kind: int, deadline: float | None = None) -> Any:
         """Wait for a frame of that *kind* from the template and return its data."""
@@ -202,7 +233,7 @@ class Template:
         except SetupError as error:
             return TemplateLost(f"the sandbox failed: {error}")
         said = read_text(self._log).strip()
-        return TemplateLost(f"the template {describe(ended)}" + (f":\n{said}" if said else ""))
+        return TemplateLost(f"the template {describe(ended)}\n" + (said or _TEMPLATE_IS))
 
     def signal(self, pid: int, number: int) -> None:
         """Send a signal to a process in the template's pid namespace."""
@@ -220,14 +251,19 @@ class Template:
 
     def tear_down(self, chain: list[list[str]]) -> Any:
         """Tear down what an item with that *chain* does not need; return errors and output."""
-        frames.send(self.socket, frames.TEAR_DOWN, cloudpickle.dumps({"chain": chain}))
+        self.tell(frames.TEAR_DOWN, cloudpickle.dumps({"chain": chain}))
         return self.expect(frames.TORN_DOWN)
+
+    def measured(self) -> None:
+        """Collect what the template itself has measured so far."""
+        frames.send(self.socket, frames.MEASURE)
+        self.coverage.add(self.expect(frames.MEASURED))
 
     def finish(self) -> Any:
         """Let the template finish its session; return what its last teardown reports."""
         self.finished = True
         try:
-            frames.send(self.socket, frames.FINISH)
+            self.tell(frames.FINISH)
             return self.expect(frames.TORN_DOWN)
         finally:
             self._wait_for_end()

@@ -24,6 +24,11 @@ class Streams:
         self._places = {1: [1], 2: [2]}
         self.put_away()
 
+    @property
+    def stderr(self) -> int:
+        """The descriptor of the standard error that the user sees."""
+        return self._real[2]
+
     def live_in(self, stream: int, fd: int) -> None:
         """Let *fd* be where *stream* is put back to: pytest's capturing keeps it there."""
         self._places[stream] = [fd]

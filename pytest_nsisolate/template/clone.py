@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import select
+import signal
 import socket
 import sys as sys_module
 import warnings
@@ -13,6 +15,7 @@ from typing import Any
 from ..pytest_private import ProtocolExit
 from ..runtime import privileges
 from ..runtime import syscalls as sys
+from ..runtime.capabilities import last_number, mask_of
 from ..runtime.channel import END_HOLDER, HOLDER, HOLDER_ENDED, WANT_HOLDER
 from ..runtime.errors import KernelCallError, NsisolateError
 from ..runtime.plan import Capabilities, Process, User
@@ -77,9 +80,15 @@ class Cloner:
         with warnings.catch_warnings():
             # Threads of session fixtures stay behind; that is what "cloned" means.
             warnings.simplefilter("ignore", DeprecationWarning)
+            timer = signal.getitimer(signal.ITIMER_REAL)
+            # What is alive now is not looked at, and so not copied, when the clone's young objects are collected.
+            gc.freeze()
             pid = os.fork()
         if pid == 0:
+            gc.unfreeze()
             self.is_clone = True
+            # An alarm that goes off for the test is not inherited, its handler is.
+            signal.setitimer(signal.ITIMER_REAL, *timer)
             self._enter(pidfd, order)
             return
         sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
@@ -136,18 +145,25 @@ def _reap_strays() -> None:
     with open("/proc/thread-self/children") as file:
         children = file.read().split()
     for pid in children:
-        with open(f"/proc/{pid}/status") as file:
-            levels = next((line.split()[1:] for line in file if line.startswith("NSpid:")), [])
+        try:
+            with open(f"/proc/{pid}/status") as file:
+                levels = next((line.split()[1:] for line in file if line.startswith("NSpid:")), [])
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # its maker, a thread of a fixture, was faster
         if len(levels) > 1:
             os.waitpid(int(pid), 0)
 
 
 def _process(data: dict[str, Any]) -> Process:
     """Return the process whose privileges a clone has."""
+    # One and the same tuple, and the kernel's last capability known: a clone has that much less to do.
+    names = tuple(data["capabilities"])
+    mask_of(names)
+    last_number()
     return Process(
         args=("test",),
         user=User(uid=data["uid"], gid=data["gid"], additional_gids=tuple(data["additional_gids"])),
-        capabilities=Capabilities(**{name: tuple(data["capabilities"]) for name in _SETS}),
+        capabilities=Capabilities(**dict.fromkeys(_SETS, names)),
     )
 
 

@@ -9,6 +9,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+from .. import originals
 from ..runtime.channel import Channel
 from ..wire import frames
 from ..wire.limits import STACKS_SIGNAL
@@ -43,14 +44,18 @@ def main() -> NoReturn:
 
 def _serve(start: dict[str, Any], link: Link, files: Files, streams: Streams) -> None:
     from ..pytest_private import make_config, make_worker
+    from . import measuring
     from .session import TemplatePlugin
 
+    # Before anything of the user's is loaded.
+    originals.keep()
+    data_file = measuring.begin(start["coverage"])
     config = make_config(start["args"])
     make_worker(config, start["workerinput"])
     for name, value in _NEUTRAL.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)
-    plugin = TemplatePlugin(config, start, link, files, streams)
+    plugin = TemplatePlugin(config, start, link, files, streams, data_file)
     config.pluginmanager.register(plugin, "nsisolate-template")
     config.hook.pytest_cmdline_main(config=config)
 

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import cloudpickle
@@ -18,6 +19,7 @@ from ..pytest_private import (
     disarm_faulthandler,
     fixture_definition,
     fixture_value,
+    forget_failed_fixtures,
     install_fixture_value,
     renew,
     setup_state,
@@ -47,6 +49,7 @@ class ItemRunner:
         self._capture = capture
         self._results = results
         self._state = setup_state(item.session)
+        self.in_clone: list[Callable[[pytest.Item], None]] = []
 
     def run(self) -> dict[str, Any]:
         """Run the item; return how its clone ended. In the clone this does not return.
@@ -54,7 +57,9 @@ class ItemRunner:
         An item that does not come as far as its set-up (a skip mark, say) needs no clone: what it reports is
         reported from here.
         """
-        renew(self._item)
+        renew(self._item, self._order["sections"])
+        if self._order["rerun"]:
+            forget_failed_fixtures(self._item)
         self._cloner.apply_environment(self._order)
         self._reporter.report_to(self._results)
         self._state.setup = self._set_up_and_clone
@@ -92,6 +97,7 @@ class ItemRunner:
         An error in there is kept by pytest where it belongs, and raised again in the clone, which
         reports it.
         """
+        __tracebackhide__ = True
         set_up = type(self._state).setup
         try:
             set_up(self._state, item.parent)
@@ -108,6 +114,9 @@ class ItemRunner:
         self._capture.leave_to_clone()
         arm_faulthandler(item.config)
         os.register_at_fork(after_in_child=self._reporter.disown)
+        self._reporter.guard()
+        for prepare in self.in_clone:
+            prepare(item)
         item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
         del self._state.setup
         boundary = ScopeBoundary(self._state)

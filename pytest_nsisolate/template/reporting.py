@@ -14,6 +14,7 @@ from ..wire import frames
 from ..wire.data import dump
 from ..wire.exceptions import to_data
 from ..wire.limits import SECTION_LIMIT
+from .measuring import Measurement
 
 
 class Reporter:
@@ -23,6 +24,11 @@ class Reporter:
         self._config = config
         self._results: socket.socket | None = None
         self._excinfo: dict[str, Any] | None = None
+        self._measurement: Measurement | None = None
+
+    def measure_with(self, measurement: Measurement | None) -> None:
+        """Send what *measurement* has measured, too."""
+        self._measurement = measurement
 
     def report_to(self, results: socket.socket | None) -> None:
         """Send reports to *results* from here on, or to nobody."""
@@ -101,8 +107,19 @@ class Reporter:
 
     def done(self) -> None:
         """Send that everything was sent."""
+        self.measured()
         if self._results is not None:
             frames.send(self._results, frames.DONE)
+
+    def guard(self) -> None:
+        """In a clone: see to it that what was measured is sent, however the test ends."""
+        if self._measurement is not None:
+            self._measurement.guard(self.measured)
+
+    def measured(self) -> None:
+        """Send what was measured."""
+        if self._results is not None and self._measurement is not None:
+            frames.send(self._results, frames.COVERAGE, dump(self._measurement.take()))
 
 
 def _limited(text: str) -> str:

@@ -9,15 +9,17 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from ..pytest_private import share_base_temp, silence_terminal
+from ..pytest_private import let_faulthandler_write_to, share_base_temp, silence_terminal
 from ..wire import frames
 from ..wire.data import dump
 from .capture import SharedCapture, Streams
 from .clone import Cloner
 from .collection import Collection
 from .link import Files, Link
+from .measuring import Measurement, adopt
 from .protocol import ItemRunner, tear_down_to
 from .reporting import Reporter
+from .timers import Timers
 
 
 class TemplatePlugin:
@@ -30,14 +32,18 @@ class TemplatePlugin:
         link: Link,
         files: Files,
         streams: Streams,
+        data_file: str | None,
     ) -> None:
         self._start = start
         self._host = link.host
         self._reader = link.reader
         self._reporter = Reporter(config)
+        self._timers = Timers()
         self._cloner = Cloner(link, start, files.stacks)
         self._files = files
         self._streams = streams
+        self._data_file = data_file
+        self._measurement: Measurement | None = None
         self._capture: SharedCapture | None = None
         self._collection: Collection | None = None
         self._last: pytest.Item | None = None
@@ -46,7 +52,9 @@ class TemplatePlugin:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Share the host's temporary directory, report what tests report, and print nothing."""
         silence_terminal(config, markup=self._start["markup"])
+        config.pluginmanager.register(self._timers, "nsisolate-timers")
         share_base_temp(config, self._start["basetemp"])
+        let_faulthandler_write_to(config, self._streams.stderr)
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
 
     @pytest.hookimpl(tryfirst=True)
@@ -55,6 +63,8 @@ class TemplatePlugin:
 
         All of them, and before anything is run, because that is when pytest imports them.
         """
+        self._measurement = adopt(session.config, self._start["coverage"], self._data_file)
+        self._reporter.measure_with(self._measurement)
         self._collection = Collection(session)
         session.config.pluginmanager.register(self._collection, "nsisolate-collection")
         self._collection.collect(self._start["paths"])
@@ -73,6 +83,9 @@ class TemplatePlugin:
                 self._run(cloudpickle.loads(payload))
             elif kind == frames.TEAR_DOWN:
                 self._tear_down(session, cloudpickle.loads(payload))
+            elif kind == frames.MEASURE:
+                measured = self._measurement.take() if self._measurement is not None else []
+                frames.send(self._host, frames.MEASURED, dump(measured))
             elif kind == frames.FINISH:
                 break
         report = tear_down_to(session, [], self._last)
@@ -101,6 +114,7 @@ class TemplatePlugin:
         self._capture.start()
         frames.send(self._host, frames.SETTING_UP, dump({"pid": os.getpid()}))
         runner = ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
+        runner.in_clone.append(self._timers.carry_over)
         ended = runner.run()
         frames.send(self._host, frames.ENDED, dump(ended))
 

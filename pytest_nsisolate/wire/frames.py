@@ -13,6 +13,8 @@
       │ <────────────────────── ENDED ─── │ the container is gone
       │ ─── TEAR_DOWN ──────────────────> │ wider scopes that the next item does not need
       │ <────────────────── TORN_DOWN ─── │
+      │ ─── MEASURE ────────────────────> │ coverage, at the end of the run loop
+      │ <─────────────────── MEASURED ─── │
       │ ─── FINISH ─────────────────────> │ finishes its session
 """
 
@@ -28,6 +30,7 @@ START = 1
 RUN = 2
 TEAR_DOWN = 3
 FINISH = 4
+MEASURE = 5
 # template to host: data
 READY = 16
 FAILED = 17
@@ -35,12 +38,14 @@ SETTING_UP = 18
 CLONED = 19
 ENDED = 20
 TORN_DOWN = 21
+MEASURED = 22
 # test to host: data
 REPORT = 32
 LOG_REPORT = 33
 WARNING = 34
 STOP = 35
 DONE = 36
+COVERAGE = 37
 
 _HEADER = 5
 #: A report with its output; what a hostile test could make the host hold at a time.

@@ -7,10 +7,10 @@ import os
 from .. import namespaces
 from .. import syscalls as sys
 from ..errors import SetupError, UnsupportedError
+from ..mounts.pivot import pivot
 from ..plan import IdMapping
 from ..record import Record
 from ..resources import Cpu, Memory, Resources
-from ..rootfs_pivot import pivot
 from .maps import subordinate_maps
 from .trial import attempt, in_user_namespace
 
@@ -168,7 +168,7 @@ def _seccomp_binding() -> None:
 
 
 def _id_mapped_mount() -> None:
-    from ..host_binds import map_one
+    from ..mounts.host_binds import map_one
     from ..plan import Mount
 
     ids = (IdMapping(container_id=0, host_id=1000, size=1000),)

@@ -6,7 +6,7 @@ import os
 
 from .. import syscalls as sys
 from ..errors import UnsupportedError
-from ..mountinfo import unescaped
+from ..mounts.mountinfo import unescaped
 from ..record import Record
 from .trial import attempt
 

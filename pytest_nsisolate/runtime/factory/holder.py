@@ -11,7 +11,7 @@ import struct
 from .. import namespaces
 from .. import syscalls as sys
 from ..channel import MAPS_WRITTEN, READY, WANT_MAPS
-from ..rootfs_pivot import pivot
+from ..mounts.pivot import pivot
 from . import view
 
 TYPE_CHECKING = False

@@ -14,7 +14,7 @@ from .. import spec
 from ..channel import READY, Channel
 from ..errors import NsisolateError
 from ..launcher import launch
-from ..skeleton import Entry
+from ..mounts.skeleton import Entry
 from ..syscalls import set_process_name
 from .factory import Order, TemplateProgram, outer_plan, second_stage
 
