@@ -129,8 +129,10 @@ def become_root_inside() -> None:
     for call in (os.setresgid, os.setresuid):
         try:
             call(0, 0, 0)
-        except OSError:
-            return
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.EPERM):
+                return  # it has none, or we may not be it
+            raise SetupError("id maps", f"{call.__name__}(0, 0, 0)", error.errno or 0) from error
 
 
 def write_oom_score_adj(process: Process) -> None:
