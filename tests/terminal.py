@@ -7,8 +7,10 @@ import os
 import pty
 import select
 import struct
+import subprocess
 import termios
 import time
+from typing import Any
 
 
 class Terminal:
@@ -24,6 +26,16 @@ class Terminal:
     def streams(self) -> dict[str, int]:
         """The arguments of Popen that make it the standard streams."""
         return dict.fromkeys(("stdin", "stdout", "stderr"), self.slave)
+
+    def start(self, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start a program as a shell would: the terminal controls it, so that Ctrl-C reaches it."""
+
+        def control() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        return subprocess.Popen(
+            command, **self.streams, start_new_session=True, preexec_fn=control, **options
+        )
 
     def size(self, rows: int, columns: int) -> None:
         """Change the window size."""

@@ -15,6 +15,7 @@ from ..wire.data import dump
 from .capture import SharedCapture, Streams
 from .clone import Cloner
 from .collection import Collection
+from .debugging import Debugging
 from .link import Files, Link
 from .measuring import Measurement, adopt
 from .protocol import ItemRunner, tear_down_to
@@ -56,6 +57,8 @@ class TemplatePlugin:
         share_base_temp(config, self._start["basetemp"])
         let_faulthandler_write_to(config, self._streams.stderr)
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
+        self._debugging = Debugging(config, self._streams, self._reporter.debugger)
+        config.pluginmanager.register(self._debugging, "nsisolate-debugging")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool:
@@ -106,7 +109,8 @@ class TemplatePlugin:
         frames.send(self._host, frames.SETTING_UP, dump({"pid": os.getpid()}))
         runner = ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
         runner.in_clone.append(self._timers.carry_over)
-        ended = runner.run()
+        with self._debugging.running():
+            ended = runner.run()
         frames.send(self._host, frames.ENDED, dump(ended))
 
     def _tear_down(self, session: pytest.Session, order: dict[str, Any]) -> None:
