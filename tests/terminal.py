@@ -10,7 +10,7 @@ import struct
 import subprocess
 import termios
 import time
-from typing import Any
+from pathlib import Path
 
 
 class Terminal:
@@ -27,14 +27,21 @@ class Terminal:
         """The arguments of Popen that make it the standard streams."""
         return dict.fromkeys(("stdin", "stdout", "stderr"), self.slave)
 
-    def start(self, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    def launch(self, command: list[str], cwd: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
         """Start a program as a shell would: the terminal controls it, so that Ctrl-C reaches it."""
 
         def control() -> None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         return subprocess.Popen(
-            command, **self.streams, start_new_session=True, preexec_fn=control, **options
+            command,
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=self.slave,
+            start_new_session=True,
+            preexec_fn=control,
+            cwd=cwd,
+            env=env,
         )
 
     def size(self, rows: int, columns: int) -> None:

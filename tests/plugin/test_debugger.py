@@ -30,7 +30,7 @@ class Sitting:
         # Libedit and readline differ in what they print; neither is what this is about.
         env = os.environ | {"TERM": "dumb", "INPUTRC": os.devnull}
         command = self._project.command(*options, *args)
-        self.process = self._terminal.start(command, cwd=self._project.path, env=env)
+        self.process = self._terminal.launch(command, cwd=self._project.path, env=env)
 
     def type(self, line: str) -> None:
         """Type a line at a prompt of the debugger."""
@@ -316,7 +316,7 @@ def test_interrupt_with_debugger(project: Project, user: Sitting) -> None:
 
 
 def test_without_a_terminal(project: Project) -> None:
-    """Where there is nobody to ask, breakpoint() ends the session as it does plainly: at the end of input."""
+    """Where there is nobody to ask, breakpoint() fails the test, as it does plainly."""
     project.write("test_it.py", "def test_it():\n    breakpoint()\n    assert 1\n")
     seen = []
     for option in ("--nsisolate=off", "--nsisolate-all"):
@@ -329,5 +329,5 @@ def test_without_a_terminal(project: Project) -> None:
             check=False,
             text=True,
         )
-        seen.append((done.returncode, "Quitting debugger" in done.stdout))
-    assert seen[0] == seen[1] == (2, True)
+        seen.append((done.returncode, "bdb.BdbQuit" in done.stdout))
+    assert seen[0] == seen[1] == (1, True)
