@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .host.coverage import CoverageOfTests
+from .limits import NO_LIMITS, Limits
 from .options import (
     MARKS,
     MODES,
@@ -68,6 +69,7 @@ class Isolation:
         self._mode = mode
         self._pool: Pool | None = None
         self._unavailable = ""
+        self._unenforceable: dict[Limits, str] = {}
         self._env: dict[str, str] = {}
 
     def header(self) -> str:
@@ -111,35 +113,56 @@ class Isolation:
         if session.config.option.collectonly:
             return
         paths: dict[Sandbox, list[str]] = {}
+        limited: dict[Limits, str] = {}
         for item in session.items:
             request = item.stash.get(_REQUEST, None)
             if request is not None:
                 files = paths.setdefault(request.sandbox, [])
                 if str(item.path) not in files[-1:]:
                     files.append(str(item.path))
+                if request.limits != NO_LIMITS:
+                    limited.setdefault(request.limits, item.nodeid)
         if paths:
-            self._open(paths)
+            self._open(paths, limited)
 
-    def _open(self, paths: dict[Sandbox, list[str]]) -> None:
+    def _open(self, paths: dict[Sandbox, list[str]], limited: dict[Limits, str]) -> None:
+        from . import originals
+        from .host.diagnosis import explained
         from .host.pool import Pool
         from .host.template import TemplateLost
 
+        originals.keep()
         try:
             if self._unavailable:
                 raise NsisolateError(self._unavailable)
-            self._pool = Pool(self._config, paths, self._env, self._coverage)
+            self._pool = Pool(self._config, paths, self._env, self._coverage, limited=bool(limited))
             self._pool.template_for(next(iter(paths)))
         except TemplateLost as error:
             # That is not this machine's fault, and nothing to skip tests for.
             raise pytest.UsageError(f"nsisolate: {error}") from None
         except NsisolateError as error:
             self._pool = None
-            self._unavailable = f"isolation is not available: {error}"
+            self._unavailable = f"isolation is not available: {explained(error)}"
             if self._mode == "require":
                 raise pytest.UsageError(
                     f"nsisolate: {self._unavailable}\n"
                     "(--nsisolate=skip skips these tests, --nsisolate=off runs them without isolation)"
                 ) from None
+            return
+        self._check_limits(self._pool, limited)
+
+    def _check_limits(self, pool: Pool, limited: dict[Limits, str]) -> None:
+        """Find out now which limits this machine can enforce. Raises UsageError if one is required."""
+        for limits, nodeid in limited.items():
+            try:
+                pool.prepare_limits(limits)
+            except NsisolateError as error:
+                self._unenforceable[limits] = str(error)
+                if self._mode == "require":
+                    raise pytest.UsageError(
+                        f"nsisolate: {nodeid}: {error}\n"
+                        "(--nsisolate=skip skips tests whose limits cannot be enforced)"
+                    ) from None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
@@ -163,6 +186,10 @@ class Isolation:
         if self._pool is None:
             # At the test's place, not at this one.
             raise pytest.skip.Exception(self._unavailable, _use_item_location=True)
+        if request.limits in self._unenforceable:
+            raise pytest.skip.Exception(
+                self._unenforceable[request.limits], _use_item_location=True
+            )
         try:
             return self._pool.run(item, request)
         except NsisolateError as error:

@@ -33,6 +33,7 @@ _VERBS = {
     "ps": "list the processes of a container",
     "spec": "write a default config.json",
     "features": "print what this runtime supports, as JSON",
+    "doctor": "try what this machine allows, and say what lifts what it does not",
     "checkpoint": "save a container's processes (not supported)",
     "restore": "restore a container from a checkpoint (not supported)",
 }

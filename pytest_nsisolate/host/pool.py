@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from ..limits import NO_LIMITS, Limits
 from ..options import Request
 from ..pytest_private import write_line
 from ..rootfs.sandbox import Sandbox, readonly_projects
 from ..runtime.errors import NsisolateError, SetupError
 from .coverage import CoverageOfTests
 from .fixtures import ship_host_fixtures
+from .limiting import Enforcement, Limited, find_enforcement, new_series
 from .run import Run, chain_of
 from .template import Template
 
@@ -62,12 +64,16 @@ class Pool:
         paths: dict[Sandbox, list[str]],
         env: dict[str, str],
         coverage: CoverageOfTests,
+        *,
+        limited: bool = False,
     ) -> None:
         self._config = config
         self._paths = paths
         self._env = env
         self._templates: dict[Sandbox, Template] = {}
         self._failures: dict[Sandbox, NsisolateError] = {}
+        self._limited = limited
+        self._enforcements: dict[Limits, Enforcement] = {}
         self._overlay = True
         self._said: set[str] = set()
         self._kept_for: pytest.Item | None = None
@@ -100,14 +106,18 @@ class Pool:
             return self._try(sandbox.replace(overlay=False))
 
     def _try(self, sandbox: Sandbox) -> Template:
-        template = Template(
-            self._config, sandbox, self._paths.get(sandbox, []), self._env, self._coverage
-        )
+        series = new_series() if self._limited else None
+        paths = self._paths.get(sandbox, [])
+        template = Template(self._config, sandbox, paths, self._env, self._coverage, series)
         for sentence in readonly_projects(sandbox):
             if sentence not in self._said:
                 self._said.add(sentence)
                 write_line(self._config, f"nsisolate: {sentence}")
         return template
+
+    def prepare_limits(self, limits: Limits) -> None:
+        """Find out how *limits* are enforced. Raises NsisolateError if they cannot be."""
+        self._enforcements[limits] = find_enforcement(limits)
 
     def run(self, item: pytest.Item, request: Request) -> Run:
         """Start an isolated run of *item*."""
@@ -116,7 +126,13 @@ class Pool:
         if self._kept_for not in (None, item):
             # It was kept for another attempt of that item, which did not come.
             self.tear_down_to(item)
-        return Run(template, item, request, fixtures)
+        limited = None
+        if request.limits != NO_LIMITS:
+            if request.limits not in self._enforcements:
+                self.prepare_limits(request.limits)
+            assert template.series is not None, "some item has limits"
+            limited = Limited(request.limits, self._enforcements[request.limits], template.series)
+        return Run(template, item, request, fixtures, limited)
 
     def tear_down_to(self, nextitem: pytest.Item | None) -> list[TornDown]:
         """Tear down, in every template, what *nextitem* does not need; return how that went."""

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 import cloudpickle
 import pytest
 
+from ..limits import size_text
 from ..options import Request
 from ..pytest_private import mark_as_debugged, report_sections, set_report_sections
-from ..runtime.errors import ChannelError
-from ..runtime.outcome import of_wait_status
+from ..runtime.errors import ChannelError, NsisolateError
+from ..runtime.outcome import Signalled, of_wait_status
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.exceptions import from_data
@@ -25,6 +26,7 @@ from ..wire.limits import COVERAGE_SIGNAL, RESULT_LIMIT
 from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
 from .debugging import TerminalMode
+from .limiting import Limited
 from .replay import stop_session, warning_of
 from .reports import rebuild
 from .reruns import is_rerun
@@ -92,18 +94,27 @@ class Run:
     """One run of one item in one fresh container."""
 
     def __init__(
-        self, template: Template, item: pytest.Item, request: Request, fixtures: dict[str, bytes]
+        self,
+        template: Template,
+        item: pytest.Item,
+        request: Request,
+        fixtures: dict[str, bytes],
+        limited: Limited | None = None,
     ) -> None:
         self._template = template
         self._item = item
         self._request = request
         self._fixtures = fixtures
+        self._limited = limited
         self._deadline: float | None = None
         self._pid = 0
         self._holder = ""
         self._ended: dict[str, Any] | None = None
         self._done = False
+        #: What ended the run before its time, and whether a report of it has said so: until one has, no
+        #: phase may pass for want of a report.
         self._problem = ""
+        self._told = False
         self._timed_out = False
         self._reported: pytest.TestReport | None = None
         self._terminal: TerminalMode | None = None
@@ -114,14 +125,16 @@ class Run:
         ours, theirs = socket.socketpair()
         self._socket = ours
         self._results = frames.FrameReader(ours, limit=RESULT_LIMIT)
+        doors = limited.open_doors() if limited is not None else ()
         try:
-            frames.send(
-                template.socket, frames.RUN, cloudpickle.dumps(self._order()), (theirs.fileno(),)
-            )
-        except ChannelError as error:
-            self._problem = str(error)
+            fds = (theirs.fileno(), *doors)
+            template.tell(frames.RUN, cloudpickle.dumps(self._order()), fds)
+        except NsisolateError as error:
+            self._problem = f"before this test {error}"
         finally:
             theirs.close()
+            for door in doors:
+                os.close(door)
 
     def _order(self) -> dict[str, Any]:
         item = self._item
@@ -140,6 +153,7 @@ class Run:
             "environ": dict(os.environ),
             "env": dict(self._request.env),
             "cwd": os.getcwd(),
+            "nproc": self._limited.nproc if self._limited is not None else None,
             "maxfail": _failures_left(item.session),
             "rerun": is_rerun(item),
             "sections": report_sections(item),
@@ -151,23 +165,32 @@ class Run:
         Logs what is to be logged before it. If the test ends without that report, the report is a failure
         that says how it ended.
         """
-        if self._problem:
+        if self._told:
             return passed_report(self._item, when)
-        try:
-            report = self._wait_for_report(when)
-        except TimeoutError:
-            self._time_out()
-        except (TemplateLost, ChannelError, MalformedData) as error:
-            self._problem = str(error)
-        else:
-            if report is not None:
-                return report
+        if not self._problem:
+            try:
+                report = self._wait_for_report(when)
+            except TimeoutError:
+                self._time_out()
+            except (TemplateLost, ChannelError, MalformedData) as error:
+                self._problem = str(error)
+            else:
+                if report is not None:
+                    return self._with_notes(report)
         crashed = crash_report(
             self._item, when, self._problem, self._template, time.time() - self._started
         )
+        self._told = True
         if self._timed_out and not self._holder:
             self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
-        return crashed
+        return self._with_notes(crashed)
+
+    def _with_notes(self, report: pytest.TestReport) -> pytest.TestReport:
+        """Add to the report of a failure which limits the test has come to."""
+        notes = self._limited.notes() if report.failed and self._limited is not None else []
+        if notes:
+            report.sections.append(("Limits reached", "\n".join(notes)))
+        return report
 
     def exception_of(self, when: str) -> BaseException | None:
         """Return the exception that the phase ended with, or None."""
@@ -252,6 +275,13 @@ class Run:
         if "problem" in self._ended:
             return str(self._ended["problem"])
         outcome = of_wait_status(int(self._ended["status"]))
+        if outcome == Signalled(signal=signal.SIGKILL) and self._limited is not None:
+            memory = self._limited.out_of_memory()
+            if memory is not None:
+                return (
+                    f"out of memory: the test's process was killed at memory={self._request.limits.memory} "
+                    f"(peak {size_text(memory.peak_bytes)})"
+                )
         return f"the test's process {describe(outcome)} before its result was complete"
 
     def _handle(self, frame: tuple[int, bytes], when: str) -> pytest.TestReport | None:
@@ -342,8 +372,7 @@ class Run:
         after that its container is killed, and after that the template, if it does not notice. Returns
         what was wrong with the end, or an empty string.
         """
-        known = bool(self._problem)
-        if known:
+        if self._told:
             self._kill_container()
         try:
             for kill in (self._kill_container, self._template.kill):
@@ -355,11 +384,19 @@ class Run:
             self._template.kill()
         finally:
             self._socket.close()
+            self._remove_cgroup()
             if self._terminal is not None:
                 self._terminal.restore()
-        if not known and not self._done and not self._problem:
+        if not self._done and not self._problem:
             self._problem = self._explain_end()
-        return "" if known else self._problem
+        return "" if self._told else self._problem
+
+    def _remove_cgroup(self) -> None:
+        try:
+            if self._limited is not None:
+                self._limited.close()
+        except NsisolateError as error:
+            self._problem = self._problem or str(error)
 
     def _kill_container(self) -> None:
         if self._holder:

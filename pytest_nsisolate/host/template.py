@@ -26,12 +26,13 @@ from ..pytest_private import (
     worker_input,
 )
 from ..rootfs.sandbox import Prepared, Sandbox, prepare
+from ..runtime.cgroups.series import Series
 from ..runtime.channel import KILL_HOLDER, SIGNAL, TEMPLATE_ENDED, Channel
 from ..runtime.channel import READY as FACTORY_READY
 from ..runtime.errors import ChannelError, NsisolateError, SetupError
 from ..runtime.factory.holder import inner_flags, outer_flags
 from ..runtime.outcome import Exited, Signalled, of_wait_status
-from ..runtime.spec_writer import to_config
+from ..runtime.spec.writer import to_config
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.limits import SECTION_LIMIT
@@ -47,6 +48,12 @@ _TEMPLATE = (
     "import sys; sys.path[:] = {path!r}; from pytest_nsisolate.template.main import main; main()"
 )
 
+
+#: Said where the template ended, because a user need not have heard of it.
+_TEMPLATE_IS = (
+    "(the template is the process that sets up fixtures of wider scopes in the sandbox, and that tests are "
+    "cloned from)"
+)
 
 #: Seconds that a sandbox's processes have to end when they are told to.
 _END_WITHIN = 5.0
@@ -66,7 +73,9 @@ class Template:
         paths: list[str],
         env: dict[str, str],
         coverage: CoverageOfTests,
+        series: Series | None = None,
     ) -> None:
+        self.series = series
         self._config = config
         self._paths = paths
         self._env = env
@@ -124,6 +133,8 @@ class Template:
         return {
             **_as_json(prepared),
             "host_pid": os.getpid(),
+            # For the launcher to remove, should this process be killed.
+            "cgroups": [] if self.series is None else self.series.parents,
             "template": {
                 "args": [sys.executable, *flags, "-c", boot, "{host}", "{factory}"],
                 "env": list((os.environ | self._env).items()),
@@ -154,8 +165,28 @@ class Template:
             },
         }
         files = tuple(f.fileno() for f in (self.out, self.err, self.stacks, self._log))
-        frames.send(self.socket, frames.START, cloudpickle.dumps(start), files)
+        self.tell(frames.START, cloudpickle.dumps(start), files)
         self.expect(frames.READY)
+
+    def tell(self, kind: int, payload: bytes = b"", fds: tuple[int, ...] = ()) -> None:
+        """Send a frame to the template. Raises TemplateLost, which says how it ended, if it is gone."""
+        try:
+            frames.send(self.socket, kind, payload, fds)
+        except ChannelError as error:
+            raise self._explain_loss() from error
+
+    def _explain_loss(self) -> TemplateLost:
+        deadline = time.monotonic() + _END_WITHIN
+        try:
+            while True:
+                frame = self.reader.take()
+                if frame is not None and frame[0] == frames.FAILED:
+                    self.check(frame, frames.FAILED)
+                self.wait(None, deadline)
+        except TemplateLost as error:
+            return error
+        except TimeoutError:
+            return TemplateLost("the template has closed its connection")
 
     def expect(self, kind: int, deadline: float | None = None) -> Any:
         """Wait for a frame of that *kind* from the template and return its data."""
@@ -209,7 +240,7 @@ class Template:
         except SetupError as error:
             return TemplateLost(f"the sandbox failed: {error}")
         said = read_text(self._log).strip()
-        return TemplateLost(f"the template {describe(ended)}" + (f":\n{said}" if said else ""))
+        return TemplateLost(f"the template {describe(ended)}\n" + (said or _TEMPLATE_IS))
 
     def signal(self, pid: int, number: int) -> None:
         """Send a signal to a process in the template's pid namespace."""
@@ -227,7 +258,7 @@ class Template:
 
     def tear_down(self, chain: list[list[str]]) -> Any:
         """Tear down what an item with that *chain* does not need; return errors and output."""
-        frames.send(self.socket, frames.TEAR_DOWN, cloudpickle.dumps({"chain": chain}))
+        self.tell(frames.TEAR_DOWN, cloudpickle.dumps({"chain": chain}))
         return self.expect(frames.TORN_DOWN)
 
     def measured(self) -> None:
@@ -239,7 +270,7 @@ class Template:
         """Let the template finish its session; return what its last teardown reports."""
         self.finished = True
         try:
-            frames.send(self.socket, frames.FINISH)
+            self.tell(frames.FINISH)
             return self.expect(frames.TORN_DOWN)
         finally:
             self._wait_for_end()
@@ -266,6 +297,8 @@ class Template:
         self.factory.close()
         self.socket.close()
         self._reap_launcher()
+        if self.series is not None:
+            self.series.sweep()
         for file in (self.out, self.err, self.stacks, self._log):
             file.close()
 

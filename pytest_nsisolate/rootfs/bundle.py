@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 
+from ..runtime.mounts.skeleton import write
 from ..runtime.plan import Plan, Root
-from ..runtime.skeleton import write
-from ..runtime.spec_writer import to_config
+from ..runtime.spec.writer import to_config
 from .sandbox import Sandbox, prepare
 
 

@@ -6,6 +6,7 @@ import os
 import tempfile
 
 from ..runtime import capabilities
+from ..runtime.mounts.skeleton import Entry
 from ..runtime.plan import (
     DEFAULT_MASKED_PATHS,
     DEFAULT_READONLY_PATHS,
@@ -19,7 +20,6 @@ from ..runtime.plan import (
     User,
 )
 from ..runtime.record import Record
-from ..runtime.skeleton import Entry
 from ..runtime.syscalls import capget
 from .etc import Identity, etc_entries, etc_mounts, identity_of_caller, identity_of_root
 from .interpreter import interpreter_paths

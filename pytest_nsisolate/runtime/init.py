@@ -11,7 +11,7 @@ import _signal
 import errno
 import os
 
-from . import namespaces
+from . import namespaces, own_executable
 from . import syscalls as sys
 from .capabilities import NUMBERS
 from .channel import (
@@ -27,10 +27,10 @@ from .channel import (
 from .errors import KernelCallError, SetupError
 from .executable import DEFAULT_UMASK, execute, find_executable, seal, with_home
 from .launch_options import LaunchOptions
+from .mounts.build import build_root
+from .mounts.pivot import enter, finish_root, open_root, pivot, prepare_root
 from .preparation import NOTHING
 from .privileges import lower_rlimits, raise_rlimits
-from .rootfs_build import build_root
-from .rootfs_pivot import enter, finish_root, open_root, pivot, prepare_root
 from .syscalls_keyctl import keyctl_join_session_keyring
 from .working_directory import become_in_cwd
 
@@ -61,6 +61,7 @@ def first_stage(
     try:
         reset_signals()
         os.umask(0)
+        ourselves = own_executable.note(plan)
         preparation.join()
         preparation.make_devices(plan)
         # The files of /proc/self are ours only until we become somebody else.
@@ -74,6 +75,7 @@ def first_stage(
         if plan.has("user"):
             become_root_inside()
         namespaces.unshare(flags & ~sys.CLONE_NEWTIME)
+        own_executable.let_go(ourselves)
         # From here on nobody in a joined pid namespace may trace us; execve makes it normal again.
         sys.prctl(sys.PR_SET_DUMPABLE, 0, name="PR_SET_DUMPABLE, 0")
         pid = fork()
@@ -203,7 +205,7 @@ def _change_root(root_fd: int, options: LaunchOptions) -> None:
     if options.pivot:
         pivot(root_fd)
     else:
-        from .rootfs_move import move
+        from .mounts.move import move
 
         move(root_fd)
 

@@ -9,6 +9,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+from .. import originals
 from ..runtime.channel import Channel
 from ..wire import frames
 from ..wire.limits import STACKS_SIGNAL
@@ -46,6 +47,8 @@ def _serve(start: dict[str, Any], link: Link, files: Files, streams: Streams) ->
     from . import measuring
     from .session import TemplatePlugin
 
+    # Before anything of the user's is loaded.
+    originals.keep()
     data_file = measuring.begin(start["coverage"])
     config = make_config(start["args"])
     make_worker(config, start["workerinput"])

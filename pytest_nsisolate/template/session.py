@@ -96,7 +96,16 @@ class TemplatePlugin:
         return True
 
     def _run(self, order: dict[str, Any]) -> None:
-        results = socket.socket(fileno=self._reader.take_fds()[0])
+        results_fd, *doors = self._reader.take_fds()
+        results = socket.socket(fileno=results_fd)
+        order["doors"] = doors
+        try:
+            self._run_with(order, results)
+        finally:
+            for door in doors:
+                os.close(door)
+
+    def _run_with(self, order: dict[str, Any], results: socket.socket) -> None:
         assert self._collection is not None
         assert self._capture is not None
         item = self._collection.find(order)

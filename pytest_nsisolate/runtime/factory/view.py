@@ -18,16 +18,16 @@ from __future__ import annotations
 import os
 
 from .. import syscalls as sys
-from ..devices import DEFAULT_DEVICES, create_devices
 from ..errors import SetupError
-from ..inroot import open_or_create, open_path
-from ..masks import make_readonly, mask
-from ..mounts import attach, perform, set_attributes
+from ..mounts.devices import DEFAULT_DEVICES, create_devices
+from ..mounts.inroot import open_or_create, open_path
+from ..mounts.masks import make_readonly, mask
+from ..mounts.mount import attach, perform, set_attributes
+from ..mounts.pivot import pivot
+from ..mounts.skeleton import make_directories, write
+from ..mounts.tmpcopyup import copy_directory
 from ..plan import Mount
 from ..record import Record
-from ..rootfs_pivot import pivot
-from ..skeleton import make_directories, write
-from ..tmpcopyup import copy_directory
 from .layers import (
     COPY_UP,
     Partition,
@@ -45,8 +45,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..mounts.skeleton import Entry
     from ..plan import Plan
-    from ..skeleton import Entry
 
 OWN = "/.nsisolate"
 ROOTFS = f"{OWN}/rootfs"
@@ -186,7 +186,10 @@ def enter_template_root() -> None:
 
 
 def build_container_root(tree: Tree, states: dict[str, State]) -> int:
-    """Put a container's root together in a holder's copy of the view; return an fd of it."""
+    """Put a container's root together in a holder's copy of the view; return an fd of it.
+
+    *states* are those that have content.
+    """
     sys.mount("tmpfs", LAYERS, "tmpfs", sys.MS_NOSUID | sys.MS_NODEV, "mode=0755")
     wanted = []
     for number, mount in enumerate(tree.parts.fresh):
