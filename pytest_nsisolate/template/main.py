@@ -82,8 +82,6 @@ _NEUTRAL = {
     "json_report": False,
     "pastebin": None,
     "log_file": None,
-    "usepdb": False,
-    "trace": False,
     "maxfail": 0,
     "collectonly": False,
     "continue_on_collection_errors": True,
