@@ -1,6 +1,6 @@
 """The pytest plugin: hooks only. What is isolated runs in a sandbox; its phases stay native here.
 
-The hooks of the three phases raise :class:`RemotePhase` before anything inside of them runs, and
+The hooks of the three phases raise :class:`.host.phases.RemotePhase` before anything inside of them runs, and
 ``pytest_runtest_makereport`` returns the report that came from the sandbox instead. The protocol itself is
 not replaced, so that whatever does replace it (reruns, say) works, each attempt in a fresh sandbox.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .host.phases import RemoteReports, ReportSource
 from .options import (
     MARKS,
     MODES,
@@ -47,6 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
     assert mode in MODES
     if mode != "off":
         config.pluginmanager.register(Isolation(config, mode), "nsisolate-isolation")
+        reports = RemoteReports()
+        config.pluginmanager.register(reports, "nsisolate-reports")
+        config.pluginmanager.register(ReportSource(reports), "nsisolate-report-source")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -132,6 +136,7 @@ class Isolation:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """Start the sandbox's run of an isolated item, and wait for its set-up."""
+        __tracebackhide__ = True  # whatever is raised in here is not ours
         from .host.run import NoRun
 
         request = item.stash.get(_REQUEST, None)
@@ -140,7 +145,7 @@ class Isolation:
             # Whatever is raised in here is this phase's, and the later ones must know of it.
             item.stash[_RUN] = NoRun(item)
             item.stash[_RUN] = run = self._start_run(item, request)
-            raise RemotePhase(run.phase("setup"), run.exception_of("setup"))
+            raise run.remote_phase("setup", run.phase("setup"))
         return (yield)
 
     def _start_run(self, item: pytest.Item, request: Request) -> ItemRun:
@@ -155,9 +160,10 @@ class Isolation:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         """Wait for the sandbox's call of an isolated item."""
+        __tracebackhide__ = True
         run = item.stash.get(_RUN, None)
         if run is not None:
-            raise RemotePhase(run.phase("call"), run.exception_of("call"))
+            raise run.remote_phase("call", run.phase("call"))
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -165,6 +171,7 @@ class Isolation:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Iterator[None]:
         """Wait for the sandbox's teardown of an isolated item, then tear wider scopes down."""
+        __tracebackhide__ = True
         run = item.stash.get(_RUN, None)
         if run is not None:
             report = run.phase("teardown")
@@ -174,22 +181,15 @@ class Isolation:
             # Plain items before this one may have left wider scopes set up here.
             setup_state(item.session).teardown_exact(nextitem)
             if self._pool is not None:
-                for torn_down in self._pool.tear_down_to(nextitem):
+                for torn_down in self._pool.tear_down_to(item, nextitem):
+                    if not report.failed:
+                        run.blame("teardown", torn_down.error)
                     torn_down.merge_into(report)
-            raise RemotePhase(report, run.exception_of("teardown"))
+            raise run.remote_phase("teardown", report)
         result = yield
         if self._pool is not None:
-            self._pool.check_torn_down(nextitem)
+            self._pool.check_torn_down(item, nextitem)
         return result
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
-        """Return the report that came from the sandbox."""
-        if call.excinfo is None or not isinstance(call.excinfo.value, RemotePhase):
-            return None
-        phase = call.excinfo.value
-        call.excinfo = phase.excinfo()
-        return phase.report
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """End the sandboxes: in order, or at once if the session was interrupted."""
@@ -204,18 +204,3 @@ class Isolation:
         """Leave nothing behind, however the session ended."""
         if self._pool is not None:
             self._pool.kill()
-
-
-class RemotePhase(BaseException):
-    """Raised in a phase's hook to keep it from running here: it ran in the sandbox."""
-
-    def __init__(self, report: pytest.TestReport, error: BaseException | None) -> None:
-        super().__init__("this phase ran in a sandbox")
-        self.report = report
-        self._error = error
-
-    def excinfo(self) -> pytest.ExceptionInfo[BaseException] | None:
-        """Return what ended the phase in there, as pytest wants it."""
-        if self._error is None or self._error.__traceback__ is None:
-            return None
-        return pytest.ExceptionInfo.from_exception(self._error)

@@ -2,54 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from ..options import Request
-from ..pytest_private import write_line
+from ..pytest_private_output import write_line
 from ..rootfs.sandbox import Sandbox, readonly_projects
 from ..runtime.errors import NsisolateError, SetupError
 from .fixtures import ship_host_fixtures
 from .run import Run, chain_of
 from .template import Template
-
-
-class TornDown:
-    """How the teardown of wider scopes in a template went."""
-
-    def __init__(self, config: pytest.Config, data: dict[str, Any]) -> None:
-        self._report: Any = None
-        if data.get("report"):
-            self._report = config.hook.pytest_report_from_serializable(
-                config=config, data=data["report"]
-            )
-        self.problem = str(data.get("problem", ""))
-        if self._report is not None:
-            self.problem = self._report.longreprtext
-        self._output = [("out", data.get("out", "")), ("err", data.get("err", ""))]
-
-    def merge_into(self, report: pytest.TestReport) -> None:
-        """Make this part of the teardown *report* of the item after which it happened."""
-        for name, text in self._output:
-            if text:
-                _add_output(report, f"Captured std{name} teardown", text)
-        if not self.problem:
-            return
-        if report.failed:
-            report.sections.append(("teardown of wider scopes", self.problem))
-            return
-        report.outcome = "failed"
-        report.longrepr = self._report.longrepr if self._report is not None else self.problem
-
-
-def _add_output(report: pytest.TestReport, name: str, text: str) -> None:
-    """Add to the section *name* what was printed after what is in it."""
-    for number, (other, before) in enumerate(report.sections):
-        if other == name:
-            report.sections[number] = (name, before + text)
-            return
-    report.sections.append((name, text))
+from .torn_down import TornDown
 
 
 class Pool:
@@ -104,21 +66,25 @@ class Pool:
         fixtures = ship_host_fixtures(item, self._config.getini("nsisolate_host_fixtures"))
         return Run(self.template_for(request.sandbox), item, request, fixtures)
 
-    def tear_down_to(self, nextitem: pytest.Item | None) -> list[TornDown]:
-        """Tear down, in every template, what *nextitem* does not need; return how that went."""
+    def tear_down_to(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[TornDown]:
+        """Tear down, in every template, what *nextitem* does not need; return how that went.
+
+        What was recorded in the meantime is recorded here, as being of *item*, the one before it.
+        """
         results = []
         for template in self._live():
             try:
-                data = template.tear_down(chain_of(nextitem))
-                results.append(TornDown(self._config, data))
+                torn_down = TornDown(item, template.tear_down(chain_of(nextitem)))
             except NsisolateError as error:
                 template.kill()
-                results.append(TornDown(self._config, {"problem": str(error)}))
+                torn_down = TornDown(item, {"problem": str(error)})
+            torn_down.replay()
+            results.append(torn_down)
         return results
 
-    def check_torn_down(self, nextitem: pytest.Item | None) -> None:
+    def check_torn_down(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Tear templates down after a plain item; what fails is that item's failure."""
-        for torn_down in self.tear_down_to(nextitem):
+        for torn_down in self.tear_down_to(item, nextitem):
             if torn_down.problem:
                 pytest.fail(torn_down.problem, pytrace=False)
 

@@ -18,7 +18,8 @@ import cloudpickle
 import pytest
 
 from .. import __file__ as _package_file
-from ..pytest_private import base_temp, global_captures, terminal_markup, worker_input
+from ..pytest_private import base_temp, collected, worker_input, xml_family
+from ..pytest_private_output import global_captures, terminal_markup, terminal_width
 from ..rootfs.sandbox import Prepared, Sandbox, prepare
 from ..runtime.channel import KILL_HOLDER, SIGNAL, TEMPLATE_ENDED, Channel
 from ..runtime.channel import READY as FACTORY_READY
@@ -29,6 +30,7 @@ from ..runtime.spec_writer import to_config
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.limits import SECTION_LIMIT
+from .kept import kept_directories
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
 _LAUNCH = (
@@ -69,18 +71,19 @@ class Template:
         self._env = env
         self.sandbox = sandbox
         self.out, self.err, self.stacks, self._log = (_shared_file() for _ in range(4))
+        #: How the last test of it left the terminal; as the test says.
+        self.terminal_state: dict[str, Any] = {}
         self.finished = False
         self._killed = False
         self._base_temp = base_temp(config)
-        if self._base_temp is not None:
-            sandbox = sandbox.replace(shared=(*sandbox.shared, self._base_temp))
+        sandbox = sandbox.replace(shared=(*sandbox.shared, *kept_directories(config)))
         cwd = os.getcwd()
         prepared = prepare(sandbox, cwd=cwd)
         # A root of the user's own need not hold an interpreter; the template lives in an ordinary one.
         ordinary = prepare(sandbox.replace(rootfs=""), cwd=cwd) if sandbox.rootfs else None
         self._spawn(prepared, ordinary, cwd)
         try:
-            self._start(prepared)
+            self._start(prepared, cwd)
         except BaseException:
             self.kill()
             raise
@@ -127,7 +130,7 @@ class Template:
             },
         }
 
-    def _start(self, prepared: Prepared) -> None:
+    def _start(self, prepared: Prepared, cwd: str) -> None:
         self.factory.receive(FACTORY_READY)
         plan = prepared.plan
         assert plan.process is not None
@@ -137,6 +140,11 @@ class Template:
             "workerinput": worker_input(self._config),
             "paths": self._paths,
             "markup": terminal_markup(self._config),
+            "width": terminal_width(self._config),
+            "xml_family": xml_family(self._config),
+            "argv": sys.argv,
+            "cwd": cwd,
+            "nodeids": collected(self._config),
             "basetemp": self._base_temp,
             "environ": dict(os.environ),
             "namespaces": (outer_flags(plan), inner_flags(plan)),
@@ -241,7 +249,8 @@ class Template:
 
     def tear_down(self, chain: list[list[str]]) -> Any:
         """Tear down what an item with that *chain* does not need; return errors and output."""
-        self.tell(frames.TEAR_DOWN, cloudpickle.dumps({"chain": chain}))
+        order = {"chain": chain, "terminal": self.terminal_state}
+        self.tell(frames.TEAR_DOWN, cloudpickle.dumps(order))
         return self.expect(frames.TORN_DOWN)
 
     def finish(self) -> Any:

@@ -8,6 +8,7 @@ import select
 import socket
 import sys as sys_module
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from ..pytest_private import ProtocolExit
@@ -44,6 +45,7 @@ class Cloner:
         self._outer, self._inner = start["namespaces"]
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._host_environment: dict[str, str] = dict(start["environ"])
+        self._host_cwd = self._cwd = start["cwd"]
         self._holder = ""
         self._pid = 0
         self.is_clone = False
@@ -60,6 +62,10 @@ class Cloner:
             if self._host_environment.get(name) != value:
                 os.environ[name] = value
         self._host_environment = now
+        if order["cwd"] != self._host_cwd:
+            self._host_cwd = order["cwd"]
+            with suppress(OSError):
+                os.chdir(self._host_cwd)
 
     def clone(self, order: dict[str, Any], results: socket.socket) -> None:
         """Fork into a fresh container. Returns in the clone; raises Cloned in the template."""
@@ -69,6 +75,10 @@ class Cloner:
         except NsisolateError as error:
             raise CloneFailed(f"the sandbox could not be made: {error}") from error
         assert pidfd is not None, "HOLDER brings a pidfd"
+        try:
+            self._cwd = os.getcwd()
+        except FileNotFoundError:
+            self._cwd = self._host_cwd
         sys.setns(pidfd, sys.CLONE_NEWPID)
         # What is in a buffer would be printed twice.
         for stream in (sys_module.stdout, sys_module.stderr):
@@ -103,7 +113,7 @@ class Cloner:
         except KernelCallError:
             pass  # without keyrings, or with a filter that hides them, there is none to share either
         privileges.become(self._process)
-        os.chdir(order["cwd"])
+        os.chdir(self._cwd)
         os.environ.update(order["env"])
         faulthandler.enable(file=self._stacks, all_threads=True)
 

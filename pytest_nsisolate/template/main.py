@@ -45,6 +45,7 @@ def _serve(start: dict[str, Any], link: Link, files: Files, streams: Streams) ->
     from ..pytest_private import make_config, make_worker
     from .session import TemplatePlugin
 
+    sys.argv[:] = start["argv"]
     config = make_config(start["args"])
     make_worker(config, start["workerinput"])
     for name, value in _NEUTRAL.items():

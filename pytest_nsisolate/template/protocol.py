@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import sys
 import traceback
@@ -26,6 +27,7 @@ from ..pytest_private import (
 from .capture import SharedCapture
 from .clone import Cloned, CloneFailed, Cloner
 from .reporting import Reporter
+from .wide_teardown import Chain
 
 
 class ItemRunner:
@@ -92,23 +94,30 @@ class ItemRunner:
         An error in there is kept by pytest where it belongs, and raised again in the clone, which
         reports it.
         """
+        __tracebackhide__ = True  # as all frames of ours between pytest's and the user's
         set_up = type(self._state).setup
         try:
             set_up(self._state, item.parent)
             _set_up_wider_fixtures(item, self._order["fixtures"])
         except TEST_OUTCOME:
             pass
+        sequence = random.getstate()
         try:
             disarm_faulthandler()
             self._cloner.clone(self._order, self._results)
         except Cloned:
             self._capture.detach()
+            # What was recorded so far the clone reports.
+            self._reporter.report_to(None)
             raise
+        # A fork is seeded anew; a test gets the numbers that a fixture's random.seed() makes.
+        random.setstate(sequence)
         # From here on we are the clone.
         self._capture.leave_to_clone()
         arm_faulthandler(item.config)
         os.register_at_fork(after_in_child=self._reporter.disown)
         item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
+        item.session.testsfailed = self._order["testsfailed"]
         del self._state.setup
         boundary = ScopeBoundary(self._state)
         self._state.teardown_exact = boundary.tear_down
@@ -141,10 +150,10 @@ class ScopeBoundary:
 
     def tear_down(self, _nextitem: object) -> None:
         """Stand in for ``SetupState.teardown_exact``."""
+        __tracebackhide__ = True
         errors: list[BaseException] = []
         try:
-            chain = _Chain(list(self._known))
-            type(self._state).teardown_exact(self._state, chain)
+            type(self._state).teardown_exact(self._state, Chain(list(self._known)))
         except TEST_OUTCOME as error:
             errors.append(error)
         for node in reversed(list(self._state.stack)):
@@ -158,16 +167,6 @@ class ScopeBoundary:
             raise errors[0]
         if errors:
             raise BaseExceptionGroup("errors during test teardown", errors[::-1])
-
-
-class _Chain:
-    """Stands in for the next item where only its chain of nodes is asked for."""
-
-    def __init__(self, nodes: list[Any]) -> None:
-        self._nodes = nodes
-
-    def listchain(self) -> list[Any]:
-        return self._nodes
 
 
 def _inner_protocol(item: pytest.Item) -> Any:
@@ -201,29 +200,3 @@ def _install_once(item: pytest.Item, name: str, pickled: bytes) -> None:
     if _installed.get(definition) != pickled:
         _installed[definition] = pickled
         install_fixture_value(item, name, cloudpickle.loads(pickled))
-
-
-def tear_down_to(
-    session: pytest.Session, chain: list[list[str]], last: pytest.Item | None
-) -> dict[str, Any]:
-    """Tear down what an item with the *chain* of (class, node id) does not need.
-
-    Return the report of *last*, the item that ran last, if that failed.
-    """
-    state = setup_state(session)
-    kept: list[Any] = []
-    for node, wanted in zip(state.stack, chain, strict=False):
-        if [type(node).__name__, node.nodeid] != list(wanted):
-            break
-        kept.append(node)
-    if last is None or len(kept) == len(state.stack):
-        return {"report": None}
-    nextitem = _Chain(kept) if kept else None
-    call = pytest.CallInfo.from_call(
-        lambda: type(state).teardown_exact(state, nextitem), when="teardown"
-    )
-    if call.excinfo is None:
-        return {"report": None}
-    report = pytest.TestReport.from_item_and_call(last, call)
-    hook = session.config.hook
-    return {"report": hook.pytest_report_to_serializable(config=session.config, report=report)}

@@ -9,15 +9,24 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from ..pytest_private import share_base_temp, silence_terminal
+from ..pytest_private import (
+    TellingXml,
+    install_xml,
+    remove_xml,
+    share_base_temp,
+    tell_what_is_cached,
+)
+from ..pytest_private_output import Terminal
 from ..wire import frames
 from ..wire.data import dump
 from .capture import SharedCapture, Streams
 from .clone import Cloner
 from .collection import Collection
 from .link import Files, Link
-from .protocol import ItemRunner, tear_down_to
+from .phases import Phases
+from .protocol import ItemRunner
 from .reporting import Reporter
+from .wide_teardown import tear_down_to
 
 
 class TemplatePlugin:
@@ -45,9 +54,26 @@ class TemplatePlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """Share the host's temporary directory, report what tests report, and print nothing."""
-        silence_terminal(config, markup=self._start["markup"])
+        terminal = Terminal(config, markup=self._start["markup"], width=self._start["width"])
+        self._phases = Phases(self._streams, terminal, self._reporter)
+        self._terminal = terminal
+        self._reporter.share(terminal)
+        tell_what_is_cached(config, self._reporter.record_cached)
+        if self._start["xml_family"] is not None:
+            xml = TellingXml(self._start["xml_family"], self._reporter.record_xml)
+            install_xml(config, xml)
         share_base_temp(config, self._start["basetemp"])
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
+        config.pluginmanager.register(self._phases, "nsisolate-phases")
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """Tell the host what pytest would have printed as an internal error."""
+        frames.send(self._host, frames.FAILED, dump(str(excrepr)))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Take away what pytest did not make."""
+        remove_xml(config)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool:
@@ -55,7 +81,7 @@ class TemplatePlugin:
 
         All of them, and before anything is run, because that is when pytest imports them.
         """
-        self._collection = Collection(session)
+        self._collection = Collection(session, self._start["nodeids"])
         session.config.pluginmanager.register(self._collection, "nsisolate-collection")
         self._collection.collect(self._start["paths"])
         return True
@@ -63,7 +89,6 @@ class TemplatePlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Obey the host until it says FINISH."""
-        session.testscollected = 1  # or the session would end as "no tests collected"
         files = (self._files.out, self._files.err)
         self._capture = SharedCapture(session.config, files, self._streams)
         frames.send(self._host, frames.READY)
@@ -75,8 +100,7 @@ class TemplatePlugin:
                 self._tear_down(session, cloudpickle.loads(payload))
             elif kind == frames.FINISH:
                 break
-        report = tear_down_to(session, [], self._last)
-        frames.send(self._host, frames.TORN_DOWN, dump(self._with_output(report)))
+        self._tear_down(session, {"chain": [], "terminal": {}})
         return True
 
     def _run(self, order: dict[str, Any]) -> None:
@@ -89,6 +113,7 @@ class TemplatePlugin:
             results.close()
             return
         self._last = item
+        self._terminal.restore_state({})
         self._capture.start()
         frames.send(self._host, frames.SETTING_UP, dump({"pid": os.getpid()}))
         runner = ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
@@ -97,11 +122,10 @@ class TemplatePlugin:
 
     def _tear_down(self, session: pytest.Session, order: dict[str, Any]) -> None:
         assert self._capture is not None
+        self._terminal.restore_state(order["terminal"])
         self._capture.start()
-        report = tear_down_to(session, order["chain"], self._last)
-        frames.send(self._host, frames.TORN_DOWN, dump(self._with_output(report)))
-
-    def _with_output(self, report: dict[str, Any]) -> dict[str, Any]:
-        assert self._capture is not None
-        out, err = self._capture.stop()
-        return {**report, "out": out, "err": err}
+        with self._reporter.keeping() as kept, self._phases.letting_through():
+            torn_down = tear_down_to(session, order["chain"], self._last)
+        self._capture.detach()
+        torn_down |= {"told": kept, "terminal": self._terminal.take_state()}
+        frames.send(self._host, frames.TORN_DOWN, dump(torn_down))

@@ -9,6 +9,8 @@
       │ <──────────────── SETTING_UP ──── │ clones itself into a holder ─────> │
       │ <───────────────────── CLONED ─── │                                    │
       │ <──────────────────────────────── REPORT, LOG_REPORT, WARNING, ... ─── │
+      │ ─── GO ──────────────────────────────────────────────────────────────> │ (only with one terminal for
+      │                                   │                                    │ both) the report is printed
       │ <───────────────────────────────────────────────────────────── DONE ── │
       │ <────────────────────── ENDED ─── │ the container is gone
       │ ─── TEAR_DOWN ──────────────────> │ wider scopes that the next item does not need
@@ -28,6 +30,8 @@ START = 1
 RUN = 2
 TEAR_DOWN = 3
 FINISH = 4
+# host to test
+GO = 8
 # template to host: data
 READY = 16
 FAILED = 17
@@ -41,6 +45,8 @@ LOG_REPORT = 33
 WARNING = 34
 STOP = 35
 DONE = 36
+XML = 38
+CACHE = 39
 
 _HEADER = 5
 #: A report with its output; what a hostile test could make the host hold at a time.
