@@ -22,7 +22,7 @@ from .options import (
     register_marks,
     wants_everything,
 )
-from .pytest_private import OpaqueRepr, setup_state
+from .pytest_private import OpaqueRepr, forget_stray_exceptions, setup_state
 from .runtime.errors import NsisolateError
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ class Isolation:
                 raise NsisolateError(self._unavailable)
             self._pool = Pool(self._config, paths, self._env)
             self._pool.template_for(next(iter(paths)))
+            # Of what came of collecting the template has the same, and its first test reports it.
+            forget_stray_exceptions(self._config)
         except TemplateLost as error:
             # That is not this machine's fault, and nothing to skip tests for.
             raise pytest.UsageError(f"nsisolate: {error}") from None
@@ -136,7 +138,6 @@ class Isolation:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """Start the sandbox's run of an isolated item, and wait for its set-up."""
-        __tracebackhide__ = True  # whatever is raised in here is not ours
         from .host.run import NoRun
 
         request = item.stash.get(_REQUEST, None)
@@ -160,7 +161,6 @@ class Isolation:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         """Wait for the sandbox's call of an isolated item."""
-        __tracebackhide__ = True
         run = item.stash.get(_RUN, None)
         if run is not None:
             raise run.remote_phase("call", run.phase("call"))
@@ -171,7 +171,6 @@ class Isolation:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Iterator[None]:
         """Wait for the sandbox's teardown of an isolated item, then tear wider scopes down."""
-        __tracebackhide__ = True
         run = item.stash.get(_RUN, None)
         if run is not None:
             report = run.phase("teardown")

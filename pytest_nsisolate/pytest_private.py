@@ -20,6 +20,8 @@ from _pytest.junitxml import LogXML, xml_key
 from _pytest.logging import caplog_records_key
 from _pytest.outcomes import Exit, OutcomeException
 from _pytest.scope import Scope
+from _pytest.threadexception import thread_exceptions
+from _pytest.unraisableexception import unraisable_exceptions
 
 _subtests: Any
 try:
@@ -182,6 +184,14 @@ def setup_state(session: pytest.Session) -> Any:
     return session._setupstate
 
 
+def forget_stray_exceptions(config: pytest.Config) -> None:
+    """Drop what threads and finalizers have raised and nobody has reported yet."""
+    for key in (thread_exceptions, unraisable_exceptions):
+        found: Any = config.stash.get(key, None)
+        if found is not None:
+            found.clear()
+
+
 def renew(item: pytest.Item) -> None:
     """Make *item* as if it had never been run."""
     initrequest = getattr(item, "_initrequest", None)
@@ -283,10 +293,14 @@ def mend_subtest(report: pytest.TestReport, data: dict[str, Any]) -> None:
 
 
 class OpaqueRepr(TerminalRepr):
-    """A failure that is a text, printed as it is; *message*, if given, stands in the short summary."""
+    """A failure that is a text; *message*, if given, stands in the short summary.
 
-    def __init__(self, text: str, message: str = "") -> None:
+    *printed* is what it looks like with colours.
+    """
+
+    def __init__(self, text: str, message: str = "", printed: str = "") -> None:
         self._text = text
+        self._printed = printed
         if message:
             self.reprcrash = ReprFileLocation("", 0, message)
 
@@ -295,4 +309,7 @@ class OpaqueRepr(TerminalRepr):
 
     def toterminal(self, tw: TerminalWriter) -> None:
         """Print the text."""
-        tw.line(self._text)
+        if self._printed and tw.hasmarkup:
+            tw.write(self._printed)
+        else:
+            tw.line(self._text)

@@ -5,6 +5,7 @@ The other half of :mod:`.pytest_private`.
 
 from __future__ import annotations
 
+import io
 import os
 from typing import Any
 
@@ -100,6 +101,15 @@ def terminal_width(config: pytest.Config) -> int:
     """Return the width of what is printed, in columns."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     return 80 if reporter is None else int(reporter._tw.fullwidth)
+
+
+def as_printed(longrepr: Any, config: pytest.Config) -> str:
+    """Return what a failure looks like when it is printed, with colours if there are any."""
+    text = io.StringIO()
+    writer = TerminalWriter(text)
+    writer.hasmarkup, writer.fullwidth = terminal_markup(config), terminal_width(config)
+    longrepr.toterminal(writer)
+    return text.getvalue()
 
 
 def writes_through(config: pytest.Config) -> bool:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from ..tracebacks import take_out_own_frames
+
 
 class RemotePhase(BaseException):
     """Raised in a phase's hook to keep it from running here: it ran in the sandbox.
@@ -56,6 +58,7 @@ class RemoteReports:
         """Show the others what ended the phase in the sandbox, and keep the report as it came."""
         error = None if call.excinfo is None else call.excinfo.value
         if not isinstance(error, RemotePhase):
+            take_out_own_frames(call)
             return (yield)
         call.excinfo = error.excinfo()
         self._phase = error

@@ -27,8 +27,9 @@ def rebuild(item: pytest.Item, message: Any) -> pytest.TestReport:
     report = config.hook.pytest_report_from_serializable(config=config, data=data)
     if not isinstance(report, pytest.TestReport):
         raise MalformedData("something that is not a test's report")
-    if message.get("opaque") and isinstance(report.longrepr, str):
-        report.longrepr = OpaqueRepr(report.longrepr)
+    printed = message.get("opaque")
+    if printed is not None and isinstance(report.longrepr, str):
+        report.longrepr = OpaqueRepr(report.longrepr, printed=str(printed))
     mend_subtest(report, data)
     failed = message.get("failed_subtests", 0)
     if type(failed) is not int or failed < 0:

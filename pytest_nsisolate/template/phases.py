@@ -27,7 +27,6 @@ class Phases:
     @contextmanager
     def letting_through(self) -> Iterator[None]:
         """Let what is printed reach the user."""
-        __tracebackhide__ = True
         self._streams.put_back()
         self._terminal.be_loud()
         try:
@@ -39,14 +38,12 @@ class Phases:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self) -> Iterator[None]:
         """Let set-up through."""
-        __tracebackhide__ = True
         with self.letting_through():
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Iterator[None]:
         """Let the call through, when the host has printed what came before."""
-        __tracebackhide__ = True
         self._reporter.await_host()
         with self.letting_through():
             return (yield)
@@ -54,7 +51,6 @@ class Phases:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Iterator[None]:
         """Let teardown through, when the host has printed what came before."""
-        __tracebackhide__ = True
         self._reporter.await_host()
         with self.letting_through():
             return (yield)

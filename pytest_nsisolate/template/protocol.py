@@ -19,6 +19,7 @@ from ..pytest_private import (
     disarm_faulthandler,
     fixture_definition,
     fixture_value,
+    forget_stray_exceptions,
     install_fixture_value,
     renew,
     setup_state,
@@ -94,7 +95,6 @@ class ItemRunner:
         An error in there is kept by pytest where it belongs, and raised again in the clone, which
         reports it.
         """
-        __tracebackhide__ = True  # as all frames of ours between pytest's and the user's
         set_up = type(self._state).setup
         try:
             set_up(self._state, item.parent)
@@ -109,6 +109,7 @@ class ItemRunner:
             self._capture.detach()
             # What was recorded so far the clone reports.
             self._reporter.report_to(None)
+            forget_stray_exceptions(item.config)
             raise
         # A fork is seeded anew; a test gets the numbers that a fixture's random.seed() makes.
         random.setstate(sequence)
@@ -150,7 +151,6 @@ class ScopeBoundary:
 
     def tear_down(self, _nextitem: object) -> None:
         """Stand in for ``SetupState.teardown_exact``."""
-        __tracebackhide__ = True
         errors: list[BaseException] = []
         try:
             type(self._state).teardown_exact(self._state, Chain(list(self._known)))

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from ..pytest_private import failed_subtests
-from ..pytest_private_output import Terminal, writes_through
+from ..pytest_private_output import Terminal, as_printed, writes_through
+from ..tracebacks import take_out_own_frames
 from ..wire import frames
 from ..wire.data import dump, is_data
 from ..wire.exceptions import to_data
@@ -59,6 +60,7 @@ class Reporter:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Any:
         """Remember the phase's exception, which may not be there (unittest's) until a report is made."""
+        take_out_own_frames(call)
         report = yield
         self._excinfo = None if call.excinfo is None else to_data(call.excinfo.value)
         return report
@@ -83,7 +85,7 @@ class Reporter:
         message = {
             "report": data,
             "exception": exception,
-            "opaque": opaque,
+            "opaque": as_printed(report.longrepr, self._config) if opaque else None,
             "failed_subtests": failed_subtests(self._config, report),
             "terminal": self._terminal.take_state() if self._terminal else {},
         }

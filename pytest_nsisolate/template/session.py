@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 from typing import Any
 
 import cloudpickle
@@ -122,10 +123,10 @@ class TemplatePlugin:
 
     def _tear_down(self, session: pytest.Session, order: dict[str, Any]) -> None:
         assert self._capture is not None
-        self._terminal.restore_state(order["terminal"])
         self._capture.start()
+        begin = partial(self._terminal.restore_state, order["terminal"])
         with self._reporter.keeping() as kept, self._phases.letting_through():
-            torn_down = tear_down_to(session, order["chain"], self._last)
+            torn_down = tear_down_to(session, order["chain"], self._last, begin)
         self._capture.detach()
         torn_down |= {"told": kept, "terminal": self._terminal.take_state()}
         frames.send(self._host, frames.TORN_DOWN, dump(torn_down))

@@ -7,11 +7,13 @@ this; what other plugins do in a teardown phase they have done in the test's own
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ..pytest_private import forget_sections, setup_state, start_log_records
+from ..tracebacks import take_out_own_frames
 from ..wire.exceptions import to_data
 from .stopping import describe_stop
 
@@ -39,9 +41,12 @@ class Chain:
 
 
 def tear_down_to(
-    session: pytest.Session, chain: list[list[str]], last: pytest.Item | None
+    session: pytest.Session,
+    chain: list[list[str]],
+    last: pytest.Item | None,
+    begin: Callable[[], None],
 ) -> dict[str, Any]:
-    """Tear down what an item with the *chain* of (class, node id) does not need.
+    """Tear down what an item with the *chain* of (class, node id) does not need, after calling *begin*.
 
     Return, where there was anything to tear down, the report of the teardown phase of *last*, the item that
     ran last, and if the session is to stop because of it, that.
@@ -54,7 +59,7 @@ def tear_down_to(
         kept.append(node)
     if last is None or len(kept) == len(state.stack):
         return {"report": None}
-    teardown = _Teardown(last, Chain(kept) if kept else None)
+    teardown = _Teardown(last, Chain(kept) if kept else None, begin)
     try:
         report = teardown.run()
     except (pytest.exit.Exception, KeyboardInterrupt) as error:
@@ -72,8 +77,11 @@ class _Teardown:
     A plugin for as long as it runs: the innermost part of the item's protocol.
     """
 
-    def __init__(self, item: pytest.Item, following: Chain | None) -> None:
+    def __init__(
+        self, item: pytest.Item, following: Chain | None, begin: Callable[[], None]
+    ) -> None:
         self._item = item
+        self._begin = begin
         self._following = following
         self._report: pytest.TestReport | None = None
         self.error: BaseException | None = None
@@ -100,10 +108,16 @@ class _Teardown:
             when="teardown",
             reraise=(pytest.exit.Exception, KeyboardInterrupt),
         )
+        take_out_own_frames(call)
         # Not by the hook, whose wrappers have seen the report of the test's own teardown.
         self._report = pytest.TestReport.from_item_and_call(item, call)
         self.error = None if call.excinfo is None else call.excinfo.value
         return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """Go on where the test's own teardown ended, when the plugins that catch things have begun anew."""
+        self._begin()
 
     def _hook(self, name: str) -> Any:
         caller = getattr(self._manager.hook, name)

@@ -84,12 +84,6 @@ def test_recursion():
     deeper()
 
 
-def test_mutual_recursion():
-    def ping(): pong()
-    def pong(): ping()
-    ping()
-
-
 def test_deep_chain():
     error = None
     for number in range(20):

@@ -46,7 +46,6 @@ def test_talks_and_passes(talks):
 
 def test_bytes():
     os.write(1, b"before \xff\xfe\x00 after\n")
-    sys.stdout.buffer.write(b"\xc3\xbc and \xc3\n")
     print("\udc80 alone".encode("utf-8", "surrogateescape"))
     assert 0
 
@@ -79,8 +78,9 @@ def test_much():
 
 def test_replaces_stdout(monkeypatch):
     import io
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
-    print("swallowed")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", io.StringIO())
+        print("swallowed")
     assert 0
 
 
@@ -90,7 +90,8 @@ def test_disabled(capsys):
 
 
 def test_reads_stdin():
-    input()
+    with pytest.raises((OSError, EOFError)):
+        input()
 
 
 def test_isatty():

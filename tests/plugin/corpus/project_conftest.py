@@ -75,7 +75,7 @@ def pytest_collect_file(parent, file_path):
 
 class YamlFile(pytest.File):
     def collect(self):
-        for name, spec in sorted(yaml.safe_load(self.path.open()).items()):
+        for name, spec in sorted(yaml.safe_load(self.path.read_text()).items()):
             yield YamlItem.from_parent(self, name=name, spec=spec)
 
 
