@@ -6,6 +6,7 @@ A new pytest that changes one of these things changes this file. It is tried wit
 from __future__ import annotations
 
 import faulthandler
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,11 +86,20 @@ def disarm_faulthandler() -> None:
     faulthandler.cancel_dump_traceback_later()
 
 
+def let_faulthandler_write_to(config: pytest.Config, stderr: int) -> None:
+    """Let pytest's watchdog write to the descriptor *stderr*."""
+    own = config.stash.get(_faulthandler.fault_handler_stderr_fd_key, None)
+    if own is not None:
+        os.dup2(stderr, own, inheritable=False)
+
+
 def arm_faulthandler(config: pytest.Config) -> None:
     """Start pytest's watchdog again."""
-    seconds = float(config.getini("faulthandler_timeout") or 0.0)
     stderr = config.stash.get(_faulthandler.fault_handler_stderr_fd_key, None)
-    if seconds > 0 and stderr is not None and config.pluginmanager.hasplugin("faulthandler"):
+    if stderr is None or not config.pluginmanager.hasplugin("faulthandler"):
+        return
+    seconds = float(config.getini("faulthandler_timeout") or 0.0)
+    if seconds > 0:
         faulthandler.dump_traceback_later(seconds, file=stderr)
 
 
@@ -186,18 +196,49 @@ def setup_state(session: pytest.Session) -> Any:
 
 def forget_stray_exceptions(config: pytest.Config) -> None:
     """Drop what threads and finalizers have raised and nobody has reported yet."""
-    for key in (thread_exceptions, unraisable_exceptions):
+    keys: tuple[Any, ...] = (thread_exceptions, unraisable_exceptions)
+    for key in keys:
         found: Any = config.stash.get(key, None)
         if found is not None:
             found.clear()
 
 
-def renew(item: pytest.Item) -> None:
-    """Make *item* as if it had never been run."""
+def report_sections(item: pytest.Item) -> list[tuple[str, str, str]]:
+    """Return what the item has printed so far: phase, stream or log, text."""
+    return list(item._report_sections)
+
+
+def set_report_sections(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Make the sections of *report* what the item has printed so far."""
+    named = [(*name.split(" ", 2), text) for name, text in report.sections]
+    item._report_sections[:] = [
+        (parts[2], parts[1], parts[3])
+        for parts in named
+        if len(parts) == 4 and parts[0] == "Captured"
+    ]
+
+
+def mark_as_debugged(report: pytest.TestReport) -> None:
+    """Keep the failure from being printed again at the end: whoever debugged it has seen it."""
+    report._pdbshown = True  # type: ignore[attr-defined]
+
+
+def forget_failed_fixtures(item: pytest.Item) -> None:
+    """Let the item's fixtures whose set-up failed be set up again, of whatever scope they are."""
+    info = getattr(item, "_fixtureinfo", None)
+    for definitions in getattr(info, "name2fixturedefs", {}).values():
+        for definition in definitions:
+            if definition.cached_result is not None and definition.cached_result[2] is not None:
+                definition.cached_result = None
+                definition._finalizers.clear()
+
+
+def renew(item: pytest.Item, sections: list[tuple[str, str, str]]) -> None:
+    """Make *item* as if it had never been run, save for the *sections* of earlier attempts."""
     initrequest = getattr(item, "_initrequest", None)
     if initrequest is not None:
         initrequest()
-    item._report_sections.clear()
+    item._report_sections[:] = sections
 
 
 def forget_sections(item: pytest.Item) -> None:
@@ -240,6 +281,26 @@ def _scope_of(item: pytest.Item, request: Any, name: str) -> Scope:
     by_parameter = getattr(getattr(item, "callspec", None), "_arg2scope", {})
     scope: Scope = by_parameter.get(name, definitions[-1]._scope)
     return scope
+
+
+def are_set_up(item: pytest.Item) -> bool:
+    """Tell whether all that *item* needs of a wider scope than function is set up, without a failure.
+
+    An item with a parameter of a wider scope is not taken to be, because that decides what is set up.
+    """
+    stack = setup_state(item.session).stack
+    parents = item.listchain()[:-1]
+    if list(stack) != parents or any(failure for _finalizers, failure in stack.values()):
+        return False
+    callspec: Any = getattr(item, "callspec", None)
+    if any(scope > Scope.Function for scope in getattr(callspec, "_arg2scope", {}).values()):
+        return False
+    results = [fixture_definition(item, name).cached_result for name in _defined(item)]
+    return all(result is not None and result[2] is None for result in results)
+
+
+def _defined(item: pytest.Item) -> list[str]:
+    return [name for name in wider_fixtures(item) if name != "request"]
 
 
 def fixture_value(item: pytest.Item, name: str) -> Any:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -129,6 +131,37 @@ def global_captures(config: pytest.Config) -> dict[int, Any]:
         if hasattr(capture, "targetfd_save") and hasattr(capture, "tmpfile"):
             found[stream] = capture
     return found
+
+
+@contextmanager
+def interruptible(config: pytest.Config) -> Iterator[None]:
+    """Let Ctrl-C stop the session; with ``--pdb`` pytest would take it for a failure, to be debugged."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if config.getoption("usepdb", False):
+            pytest.exit("interrupted", returncode=pytest.ExitCode.INTERRUPTED)
+        raise
+
+
+def original_stdin(config: pytest.Config) -> int:
+    """Return the descriptor of the standard input that pytest was started with."""
+    manager: Any = config.pluginmanager.getplugin("capturemanager")
+    capture = getattr(getattr(manager, "_global_capturing", None), "in_", None)
+    return int(getattr(capture, "targetfd_save", 0))
+
+
+@contextmanager
+def printing_to(config: pytest.Config, file: Any) -> Iterator[None]:
+    """Let the terminal reporter print to *file* for a while."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    before = reporter._tw
+    reporter._tw = TerminalWriter(file)
+    reporter._tw.hasmarkup = before.hasmarkup
+    try:
+        yield
+    finally:
+        reporter._tw = before
 
 
 def is_suspended(capture: Any) -> bool:

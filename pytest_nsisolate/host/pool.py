@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from ..limits import NO_LIMITS, Limits
 from ..options import Request
 from ..pytest_private_output import write_line
-from ..rootfs.sandbox import Sandbox, readonly_projects
+from ..rootfs.kinds import Sandbox
+from ..rootfs.sandbox import readonly_projects
 from ..runtime.errors import NsisolateError, SetupError
+from .coverage import CoverageOfTests
 from .fixtures import ship_host_fixtures
+from .limiting import Enforcement, Limited, find_enforcement, new_series
 from .run import Run, chain_of
 from .template import Template
 from .torn_down import TornDown
@@ -18,15 +22,26 @@ class Pool:
     """The templates of one session; *paths* are the files of each sandbox's tests, in order."""
 
     def __init__(
-        self, config: pytest.Config, paths: dict[Sandbox, list[str]], env: dict[str, str]
+        self,
+        config: pytest.Config,
+        paths: dict[Sandbox, list[str]],
+        env: dict[str, str],
+        coverage: CoverageOfTests,
+        *,
+        limited: bool = False,
     ) -> None:
         self._config = config
         self._paths = paths
         self._env = env
         self._templates: dict[Sandbox, Template] = {}
         self._failures: dict[Sandbox, NsisolateError] = {}
+        self._limited = limited
+        self._enforcements: dict[Limits, Enforcement] = {}
         self._overlay = True
         self._said: set[str] = set()
+        self._kept_for: pytest.Item | None = None
+        self._coverage = coverage
+        coverage.ask_at_end(self._measured)
 
     def template_for(self, sandbox: Sandbox) -> Template:
         """Return the template for *sandbox*, started if need be. Raises NsisolateError."""
@@ -54,23 +69,40 @@ class Pool:
             return self._try(sandbox.replace(overlay=False))
 
     def _try(self, sandbox: Sandbox) -> Template:
-        template = Template(self._config, sandbox, self._paths.get(sandbox, []), self._env)
+        series = new_series() if self._limited else None
+        paths = self._paths.get(sandbox, [])
+        template = Template(self._config, sandbox, paths, self._env, self._coverage, series)
         for sentence in readonly_projects(sandbox):
             if sentence not in self._said:
                 self._said.add(sentence)
                 write_line(self._config, f"nsisolate: {sentence}")
         return template
 
-    def run(self, item: pytest.Item, request: Request) -> Run:
-        """Start an isolated run of *item*."""
+    def prepare_limits(self, limits: Limits) -> None:
+        """Find out how *limits* are enforced. Raises NsisolateError if they cannot be."""
+        self._enforcements[limits] = find_enforcement(limits)
+
+    def run(self, item: pytest.Item, request: Request, following: str | None) -> Run:
+        """Start an isolated run of *item*; *following* is the id of what will be run in that sandbox next."""
         fixtures = ship_host_fixtures(item, self._config.getini("nsisolate_host_fixtures"))
-        return Run(self.template_for(request.sandbox), item, request, fixtures)
+        template = self.template_for(request.sandbox)
+        if self._kept_for not in (None, item):
+            # It was kept for another attempt of that item, which did not come.
+            self.tear_down_to(item, item)
+        limited = None
+        if request.limits != NO_LIMITS:
+            if request.limits not in self._enforcements:
+                self.prepare_limits(request.limits)
+            assert template.series is not None, "some item has limits"
+            limited = Limited(request.limits, self._enforcements[request.limits], template.series)
+        return Run(template, item, request, fixtures, limited, following)
 
     def tear_down_to(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[TornDown]:
         """Tear down, in every template, what *nextitem* does not need; return how that went.
 
         What was recorded in the meantime is recorded here, as being of *item*, the one before it.
         """
+        self._kept_for = nextitem
         results = []
         for template in self._live():
             try:
@@ -87,6 +119,13 @@ class Pool:
         for torn_down in self.tear_down_to(item, nextitem):
             if torn_down.problem:
                 pytest.fail(torn_down.problem, pytrace=False)
+
+    def _measured(self) -> None:
+        for template in self._live():
+            try:
+                template.measured()
+            except NsisolateError:
+                template.kill()
 
     def _live(self) -> list[Template]:
         return [t for t in self._templates.values() if not t.finished]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -12,24 +13,36 @@ from typing import Any, Protocol
 import cloudpickle
 import pytest
 
+from ..limits import size_text
 from ..options import Request
+from ..pytest_private import mark_as_debugged, report_sections, set_report_sections
 from ..pytest_private_output import go_on_in_line, writes_through
 from ..runtime.errors import ChannelError, NsisolateError
-from ..runtime.outcome import of_wait_status
+from ..runtime.outcome import Signalled, of_wait_status
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.exceptions import from_data
 from ..wire.functions import fingerprint, ship, ship_parameters
-from ..wire.limits import RESULT_LIMIT
+from ..wire.limits import COVERAGE_SIGNAL, RESULT_LIMIT
+from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
+from .debugging import TerminalMode
+from .limiting import Limited
 from .malformed import MALFORMED
 from .phases import RemotePhase
 from .replay import replay_of
 from .reports import rebuild
+from .reruns import is_rerun
 from .template import Template, TemplateLost, describe
 
 #: Seconds that a test, or a template, has for what should take no time.
 _GRACE = 10.0
+
+#: Seconds that a test has for sending its coverage before it is killed.
+_COVERAGE_WITHIN = 2.0
+
+#: Seconds that a test has for ending when the user interrupts it.
+_INTERRUPTED_WITHIN = 2.0
 
 
 class ItemRun(Protocol):
@@ -78,12 +91,20 @@ class Run:
     """One run of one item in one fresh container."""
 
     def __init__(
-        self, template: Template, item: pytest.Item, request: Request, fixtures: dict[str, bytes]
+        self,
+        template: Template,
+        item: pytest.Item,
+        request: Request,
+        fixtures: dict[str, bytes],
+        limited: Limited | None = None,
+        following: str | None = None,
     ) -> None:
         self._template = template
         self._item = item
         self._request = request
         self._fixtures = fixtures
+        self._next = following
+        self._limited = limited
         self._deadline: float | None = None
         self._pid = 0
         self._holder = ""
@@ -95,18 +116,25 @@ class Run:
         self._told = False
         self._timed_out = False
         self._waiting = False
+        self._reported: pytest.TestReport | None = None
+        self._terminal: TerminalMode | None = None
+        self._interrupted = 0.0
         self._exceptions: dict[str, BaseException | None] = {}
         self._started = time.time()
         template.forget_output()
         ours, theirs = socket.socketpair()
         self._socket = ours
         self._results = frames.FrameReader(ours, limit=RESULT_LIMIT)
+        doors = limited.open_doors() if limited is not None else ()
         try:
-            template.tell(frames.RUN, cloudpickle.dumps(self._order()), (theirs.fileno(),))
+            fds = (theirs.fileno(), *doors)
+            template.tell(frames.RUN, cloudpickle.dumps(self._order()), fds)
         except NsisolateError as error:
             self._problem = f"before this test {error}"
         finally:
             theirs.close()
+            for door in doors:
+                os.close(door)
 
     def _order(self) -> dict[str, Any]:
         item = self._item
@@ -125,8 +153,12 @@ class Run:
             "environ": dict(os.environ),
             "env": dict(self._request.env),
             "cwd": os.getcwd(),
+            "nproc": self._limited.nproc if self._limited is not None else None,
             "maxfail": item.config.getoption("maxfail"),
             "testsfailed": item.session.testsfailed,
+            "next": self._next,
+            "rerun": is_rerun(item),
+            "sections": report_sections(item),
         }
 
     def phase(self, when: str) -> pytest.TestReport:
@@ -147,14 +179,21 @@ class Run:
                 self._problem = str(error)
             else:
                 if report is not None:
-                    return report
+                    return self._with_notes(report)
         crashed = crash_report(
             self._item, when, self._problem, self._template, time.time() - self._started
         )
         self._told = True
         if self._timed_out and not self._holder:
             self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
-        return crashed
+        return self._with_notes(crashed)
+
+    def _with_notes(self, report: pytest.TestReport) -> pytest.TestReport:
+        """Add to the report of a failure which limits the test has come to."""
+        notes = self._limited.notes() if report.failed and self._limited is not None else []
+        if notes:
+            report.sections.append(("Limits reached", "\n".join(notes)))
+        return report
 
     def remote_phase(self, when: str, report: pytest.TestReport) -> RemotePhase:
         """Return what stands for the phase *when*, whose report is *report*."""
@@ -180,7 +219,45 @@ class Run:
                 self._problem = self._explain_end()
                 return None
             else:
-                self._template.wait(self._results, self._deadline)
+                self._wait(self._deadline)
+
+    def _wait(self, deadline: float | None) -> None:
+        """Wait for a message; raises TimeoutError, unless somebody debugs, and KeyboardInterrupt.
+
+        Ctrl-C interrupts the test, as it would here, or is its debugger's; a test that goes on all the same
+        is not waited for.
+        """
+        if self._terminal is not None:
+            deadline = None
+        elif self._interrupted and not self._item.config.getoption("usepdb", False):
+            deadline = min(self._interrupted + _INTERRUPTED_WITHIN, deadline or float("inf"))
+        try:
+            self._template.wait(self._results, deadline)
+        except KeyboardInterrupt:
+            if not self._pid or (self._interrupted and self._terminal is None):
+                raise
+            self._interrupted = time.monotonic()
+            self._template.signal(self._pid, signal.SIGINT)
+        except TimeoutError:
+            if self._interrupted:
+                raise KeyboardInterrupt from None
+            raise
+
+    def _debugger(self, event: str) -> None:
+        self._interrupted = 0.0
+        if event == "left":
+            self._terminal = None
+            return
+        if event == "post_mortem" and self._reported is not None:
+            mark_as_debugged(self._reported)
+        if self._terminal is None:
+            self._terminal = TerminalMode(self._item.config)
+        # Somebody who debugs takes the time that it takes.
+        self._deadline = None
+        try:
+            frames.send(self._socket, frames.GO)
+        except ChannelError:
+            pass  # how it ended is told where its report is missing
 
     def _take_from_template(self) -> None:
         frame = self._template.reader.take()
@@ -206,6 +283,13 @@ class Run:
         if "problem" in self._ended:
             return str(self._ended["problem"])
         outcome = of_wait_status(int(self._ended["status"]))
+        if outcome == Signalled(signal=signal.SIGKILL) and self._limited is not None:
+            memory = self._limited.out_of_memory()
+            if memory is not None:
+                return (
+                    f"out of memory: the test's process was killed at memory={self._request.limits.memory} "
+                    f"(peak {size_text(memory.peak_bytes)})"
+                )
         return f"the test's process {describe(outcome)} before its result was complete"
 
     def _handle(self, frame: tuple[int, bytes], when: str) -> pytest.TestReport | None:
@@ -222,6 +306,11 @@ class Run:
             if kind == frames.LOG_REPORT:
                 replay = partial(self._log_report, rebuild(self._item, message))
                 self._note_terminal(message["terminal"])
+            elif kind == frames.COVERAGE:
+                self._template.coverage.add(message)
+                return None
+            elif kind == frames.DEBUGGER:
+                replay = partial(self._debugger, str(message))
             elif kind == frames.DONE:
                 replay = self._finish_results
             else:
@@ -237,6 +326,8 @@ class Run:
         if report.when != when:
             raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
         self._note_terminal(message["terminal"])
+        set_report_sections(self._item, report)
+        self._reported = report
         error = message["exception"]
         self._exceptions[when] = None if error is None else from_data(error)
         return report
@@ -255,7 +346,7 @@ class Run:
         if self._waiting and writes_through(self._item.config):
             self._waiting = False
             try:
-                frames.send(self._socket, frames.GO)
+                frames.send(self._socket, frames.PRINTED)
             except ChannelError:
                 pass  # how it ended is told where its report is missing
 
@@ -270,9 +361,27 @@ class Run:
     def _time_out(self) -> None:
         self._deadline = None
         read_stacks(self._template, self._pid)
+        self._wait_for_coverage()
         seconds = self._request.timeout
         self._problem = f"timeout: the test ran for more than {seconds:g} s and was killed"
         self._timed_out = True
+
+    def _wait_for_coverage(self) -> None:
+        """Take what a test that is going to be killed has measured so far."""
+        if not self._holder or active() is None:
+            return
+        self._template.signal(self._pid, COVERAGE_SIGNAL)
+        deadline = time.monotonic() + _COVERAGE_WITHIN
+        try:
+            while time.monotonic() < deadline:
+                frame = self._results.take()
+                if frame is None:
+                    self._template.wait(self._results, deadline)
+                elif frame[0] == frames.COVERAGE:
+                    self._handle(frame, "nothing")
+                    break
+        except (TimeoutError, TemplateLost, ChannelError, MalformedData):
+            pass  # it hangs where it cannot tell
 
     def finish(self) -> str:
         """See to it that the container is gone; called after the last phase, whatever happened.
@@ -293,9 +402,19 @@ class Run:
             self._template.kill()
         finally:
             self._socket.close()
+            self._remove_cgroup()
+            if self._terminal is not None:
+                self._terminal.restore()
         if not self._done and not self._problem:
             self._problem = self._explain_end()
         return "" if self._told else self._problem
+
+    def _remove_cgroup(self) -> None:
+        try:
+            if self._limited is not None:
+                self._limited.close()
+        except NsisolateError as error:
+            self._problem = self._problem or str(error)
 
     def _kill_container(self) -> None:
         if self._holder:
@@ -304,6 +423,8 @@ class Run:
     def _ends_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while not self._template.finished:
+            if self._terminal is not None:
+                deadline = time.monotonic() + seconds
             if time.monotonic() > deadline:
                 return False
             self._take_from_template()
@@ -311,7 +432,7 @@ class Run:
             if self._has_ended():
                 break
             try:
-                self._template.wait(self._results, deadline)
+                self._wait(deadline)
             except TimeoutError:
                 return False
         return True

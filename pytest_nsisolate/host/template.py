@@ -19,17 +19,27 @@ import pytest
 
 from .. import __file__ as _package_file
 from ..pytest_private import base_temp, collected, worker_input, xml_family
-from ..pytest_private_output import global_captures, terminal_markup, terminal_width
-from ..rootfs.sandbox import Prepared, Sandbox, prepare
+from ..pytest_private_output import (
+    global_captures,
+    original_stdin,
+    terminal_markup,
+    terminal_width,
+)
+from ..rootfs.kinds import Sandbox
+from ..rootfs.sandbox import Prepared, prepare
+from ..runtime.cgroups.series import Series
 from ..runtime.channel import KILL_HOLDER, SIGNAL, TEMPLATE_ENDED, Channel
 from ..runtime.channel import READY as FACTORY_READY
 from ..runtime.errors import ChannelError, NsisolateError, SetupError
 from ..runtime.factory.holder import inner_flags, outer_flags
 from ..runtime.outcome import Exited, Signalled, of_wait_status
-from ..runtime.spec_writer import to_config
+from ..runtime.spec.writer import to_config
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.limits import SECTION_LIMIT
+from ..wire.program import describe_program
+from .coverage import CoverageOfTests
+from .coverage import order_of as coverage_order
 from .kept import kept_directories
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
@@ -65,10 +75,14 @@ class Template:
         sandbox: Sandbox,
         paths: list[str],
         env: dict[str, str],
+        coverage: CoverageOfTests,
+        series: Series | None = None,
     ) -> None:
+        self.series = series
         self._config = config
         self._paths = paths
         self._env = env
+        self.coverage = coverage
         self.sandbox = sandbox
         self.out, self.err, self.stacks, self._log = (_shared_file() for _ in range(4))
         #: How the last test of it left the terminal; as the test says.
@@ -111,9 +125,10 @@ class Template:
             json.dump(self._order(prepared, ordinary, cwd), stream)
 
     def _streams(self) -> list[tuple[int, int, int]]:
-        """Return what to do with the standard streams: with capturing on, the terminal is not for tests."""
+        """Return what makes the standard streams those that pytest itself was started with."""
         captures = global_captures(self._config)
-        return [(os.POSIX_SPAWN_DUP2, c.targetfd_save, stream) for stream, c in captures.items()]
+        fds = {0: original_stdin(self._config)} | {n: c.targetfd_save for n, c in captures.items()}
+        return [(os.POSIX_SPAWN_DUP2, fd, stream) for stream, fd in fds.items() if fd != stream]
 
     def _order(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> dict[str, Any]:
         boot = _TEMPLATE.format(path=[entry or cwd for entry in sys.path])
@@ -122,6 +137,8 @@ class Template:
         return {
             **_as_json(prepared),
             "host_pid": os.getpid(),
+            # For the launcher to remove, should this process be killed.
+            "cgroups": [] if self.series is None else self.series.parents,
             "template": {
                 "args": [sys.executable, *flags, "-c", boot, "{host}", "{factory}"],
                 "env": list((os.environ | self._env).items()),
@@ -142,11 +159,12 @@ class Template:
             "markup": terminal_markup(self._config),
             "width": terminal_width(self._config),
             "xml_family": xml_family(self._config),
-            "argv": sys.argv,
             "cwd": cwd,
             "nodeids": collected(self._config),
             "basetemp": self._base_temp,
             "environ": dict(os.environ),
+            "program": describe_program(),
+            "coverage": coverage_order(self._config),
             "namespaces": (outer_flags(plan), inner_flags(plan)),
             "process": {
                 "uid": plan.process.user.uid,
@@ -253,6 +271,11 @@ class Template:
         self.tell(frames.TEAR_DOWN, cloudpickle.dumps(order))
         return self.expect(frames.TORN_DOWN)
 
+    def measured(self) -> None:
+        """Collect what the template itself has measured so far."""
+        self.tell(frames.MEASURE)
+        self.coverage.add(self.expect(frames.MEASURED))
+
     def finish(self) -> Any:
         """Let the template finish its session; return what its last teardown reports."""
         self.finished = True
@@ -284,6 +307,8 @@ class Template:
         self.factory.close()
         self.socket.close()
         self._reap_launcher()
+        if self.series is not None:
+            self.series.sweep()
         for file in (self.out, self.err, self.stacks, self._log):
             file.close()
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 
-from . import namespaces
+from . import namespaces, own_executable
 from . import syscalls as sys
 from .cgroup_joining import join_cgroups
 from .channel import FORKED, GO, READY, TERMINAL, Channel
+from .descriptors import close_all_but
 from .errors import KernelCallError, LifecycleError, SetupError
 from .executable import execute, find_executable, seal, with_home
 from .init import (
@@ -86,7 +87,7 @@ def launch_in(
     options.detail(f"nsexec container setup: joined: {', '.join(kinds)} of process {pid}")
 
     def first_stage(channel: Channel) -> NoReturn:
-        _first_stage(joined, process, channel, options)
+        _first_stage(joined, plan, channel, options)
 
     try:
         return attend_fork(first_stage, [TERMINAL, READY] if process.terminal else [READY])
@@ -133,10 +134,10 @@ def _open_root(pid: int) -> int:
         raise SetupError("rootfs", f"open /proc/{pid}/root", error.errno or 0) from error
 
 
-def _first_stage(
-    joined: Joiner, process: Process, channel: Channel, options: LaunchOptions
-) -> NoReturn:
+def _first_stage(joined: Joiner, plan: Plan, channel: Channel, options: LaunchOptions) -> NoReturn:
     try:
+        process = plan.process
+        assert process is not None, "the caller has put it there"
         reset_signals()
         os.umask(0)
         write_oom_score_adj(process)
@@ -146,7 +147,9 @@ def _first_stage(
         join_cgroups(joined.cgroups)
         if affinity is not None:
             bind_to_cpus(affinity.final)
+        ourselves = own_executable.note(plan)
         _join(joined.pidfd, joined.flags, joined.root_fd)
+        own_executable.let_go(ourselves)
         if joined.flags & sys.CLONE_NEWUSER:
             become_root_inside()
         # Nobody in the container may trace us before we are one of them (CVE-2016-9962).
@@ -197,6 +200,8 @@ def _second_stage(
     raise_rlimits(process.rlimits)
     if joined.settings is not None:
         joined.settings.apply()
+    options.detail(f"setns_init: about to exec {' '.join(process.args)}")
+    close_all_but(options.preserve_fds, channel, None, syscall_filter)
     become_in_cwd(process, keep=capabilities_for(syscall_filter, process))
     program = find_executable(process)
     process = with_home(process)
@@ -204,7 +209,6 @@ def _second_stage(
     channel.receive(GO)
     if options.attended:
         die_with_launcher(channel)
-    options.detail(f"setns_init: about to exec {program}")
     seal(process, options.preserve_fds)
     lower_rlimits(process.rlimits)
     execute(program, process, syscall_filter)

@@ -29,6 +29,11 @@ class Streams:
         self._captures: dict[int, Any] = {}
         self.put_away()
 
+    @property
+    def stderr(self) -> int:
+        """The descriptor of the standard error that the user sees."""
+        return self._real[2]
+
     def live_in(self, stream: int, capture: Any) -> None:
         """Note that *stream* is where *capture* keeps it, and in its own place while that is suspended."""
         self._captures[stream] = capture
@@ -79,6 +84,7 @@ class SharedCapture:
     def __init__(self, config: pytest.Config, files: tuple[int, int], streams: Streams) -> None:
         self._streams = streams
         self._config = config
+        self.is_started = False
         self._captures: list[tuple[Any, int, int]] = []
         for stream, capture in global_captures(config).items():
             own = os.dup(capture.tmpfile.fileno())
@@ -90,12 +96,14 @@ class SharedCapture:
 
         As between any two phases, nothing is captured until the next one begins.
         """
+        self.is_started = True
         for capture, file, _own in self._captures:
             exchange_capture_file(capture, file)
         forget_captured(self._config)
 
     def detach(self) -> None:
         """Capture into pytest's own files."""
+        self.is_started = False
         for capture, _file, own in self._captures:
             exchange_capture_file(capture, own)
         self._streams.put_away()

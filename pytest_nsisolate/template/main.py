@@ -9,9 +9,11 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+from .. import originals
 from ..runtime.channel import Channel
 from ..wire import frames
 from ..wire.limits import STACKS_SIGNAL
+from ..wire.program import resemble
 from .capture import Streams
 from .link import Files, Link
 
@@ -22,7 +24,6 @@ def main() -> NoReturn:
     factory = Channel.from_fd(int(sys.argv[2]))
     for fd in (host.fileno(), factory.fileno()):
         os.set_inheritable(fd, False)
-    sys.argv[:] = [sys.argv[0]]
     code = 1
     try:
         reader = frames.FrameReader(host, fds=True)
@@ -43,15 +44,19 @@ def main() -> NoReturn:
 
 def _serve(start: dict[str, Any], link: Link, files: Files, streams: Streams) -> None:
     from ..pytest_private import make_config, make_worker
+    from . import measuring
     from .session import TemplatePlugin
 
-    sys.argv[:] = start["argv"]
+    # Before anything of the user's is loaded.
+    originals.keep()
+    resemble(start["program"])
+    data_file = measuring.begin(start["coverage"])
     config = make_config(start["args"])
     make_worker(config, start["workerinput"])
     for name, value in _NEUTRAL.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)
-    plugin = TemplatePlugin(config, start, link, files, streams)
+    plugin = TemplatePlugin(config, start, link, files, streams, data_file)
     config.pluginmanager.register(plugin, "nsisolate-template")
     config.hook.pytest_cmdline_main(config=config)
 
@@ -77,8 +82,6 @@ _NEUTRAL = {
     "json_report": False,
     "pastebin": None,
     "log_file": None,
-    "usepdb": False,
-    "trace": False,
     "maxfail": 0,
     "collectonly": False,
     "continue_on_collection_errors": True,

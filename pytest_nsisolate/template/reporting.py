@@ -19,6 +19,7 @@ from ..wire import frames
 from ..wire.data import dump, is_data
 from ..wire.exceptions import to_data
 from ..wire.limits import SECTION_LIMIT
+from .measuring import Measurement
 from .stopping import describe_stop
 
 #: What every report has; if a value in there is no data, its text crosses.
@@ -34,11 +35,19 @@ class Reporter:
         self._results: socket.socket | None = None
         self._excinfo: dict[str, Any] | None = None
         self._behind = False
+        self._received = bytearray()
         self._kept: list[tuple[int, object]] | None = None
+        self._measurement: Measurement | None = None
+
+    def measure_with(self, measurement: Measurement | None) -> None:
+        """Send what *measurement* has measured, too."""
+        self._measurement = measurement
 
     def report_to(self, results: socket.socket | None) -> None:
         """Send reports to *results* from here on, or to nobody."""
         self._results = results
+        if self._terminal is not None:
+            self._terminal.restore_state({})
         self._behind = False
 
     def share(self, terminal: Terminal) -> None:
@@ -49,7 +58,7 @@ class Reporter:
         """Wait until the host has printed what it has to print, if both of us print to one terminal."""
         if self._results is not None and self._behind and writes_through(self._config):
             self._behind = False
-            frames.FrameReader(self._results).receive()
+            self._await(frames.PRINTED)
 
     def disown(self) -> None:
         """Report nothing any more: this is a fork of the test, and not the test."""
@@ -151,8 +160,36 @@ class Reporter:
 
     def done(self) -> None:
         """Send that everything was sent."""
+        self.measured()
         if self._results is not None:
             frames.send(self._results, frames.DONE)
+
+    def guard(self) -> None:
+        """In a clone: see to it that what was measured is sent, however the test ends."""
+        if self._measurement is not None:
+            self._measurement.guard(self.measured)
+
+    def debugger(self, event: str) -> bool:
+        """Tell the host what a debugger does, and wait until it may; False where no item is running."""
+        if self._results is None:
+            return False
+        frames.send(self._results, frames.DEBUGGER, dump(event))
+        if event != "left":
+            self._await(frames.GO)
+        return True
+
+    def _await(self, kind: int) -> None:
+        assert self._results is not None
+        while kind not in self._received:
+            self._received += self._results.recv(frames.HEADER, socket.MSG_WAITALL)[:1] or bytes(
+                [kind]
+            )
+        self._received.remove(kind)
+
+    def measured(self) -> None:
+        """Send what was measured."""
+        if self._results is not None and self._measurement is not None:
+            frames.send(self._results, frames.COVERAGE, dump(self._measurement.take()))
 
 
 def _limited(text: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from ..pytest_private import (
     TellingXml,
     install_xml,
+    let_faulthandler_write_to,
     remove_xml,
     share_base_temp,
     tell_what_is_cached,
@@ -20,14 +21,18 @@ from ..pytest_private import (
 from ..pytest_private_output import Terminal
 from ..wire import frames
 from ..wire.data import dump
+from .ahead import Ahead
 from .capture import SharedCapture, Streams
-from .clone import Cloner
+from .clone import Clone, Cloner
 from .collection import Collection
+from .debugging import Debugging
 from .link import Files, Link
+from .measuring import Measurement, adopt
 from .phases import Phases
 from .protocol import ItemRunner
 from .reporting import Reporter
-from .wide_teardown import tear_down_to
+from .timers import Timers
+from .wide_teardown import is_torn_down, tear_down_to
 
 
 class TemplatePlugin:
@@ -40,14 +45,19 @@ class TemplatePlugin:
         link: Link,
         files: Files,
         streams: Streams,
+        data_file: str | None,
     ) -> None:
         self._start = start
         self._host = link.host
         self._reader = link.reader
         self._reporter = Reporter(config)
+        self._timers = Timers()
         self._cloner = Cloner(link, start, files.stacks)
+        self._ahead = Ahead(config, self._cloner)
         self._files = files
         self._streams = streams
+        self._data_file = data_file
+        self._measurement: Measurement | None = None
         self._capture: SharedCapture | None = None
         self._collection: Collection | None = None
         self._last: pytest.Item | None = None
@@ -55,6 +65,7 @@ class TemplatePlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """Share the host's temporary directory, report what tests report, and print nothing."""
+        config.pluginmanager.register(self._timers, "nsisolate-timers")
         terminal = Terminal(config, markup=self._start["markup"], width=self._start["width"])
         self._phases = Phases(self._streams, terminal, self._reporter)
         self._terminal = terminal
@@ -64,7 +75,10 @@ class TemplatePlugin:
             xml = TellingXml(self._start["xml_family"], self._reporter.record_xml)
             install_xml(config, xml)
         share_base_temp(config, self._start["basetemp"])
+        let_faulthandler_write_to(config, self._streams.stderr)
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
+        self._debugging = Debugging(config, self._streams, self._reporter.debugger)
+        config.pluginmanager.register(self._debugging, "nsisolate-debugging")
         config.pluginmanager.register(self._phases, "nsisolate-phases")
 
     def pytest_internalerror(self, excrepr: object) -> None:
@@ -82,6 +96,8 @@ class TemplatePlugin:
 
         All of them, and before anything is run, because that is when pytest imports them.
         """
+        self._measurement = adopt(session.config, self._start["coverage"], self._data_file)
+        self._reporter.measure_with(self._measurement)
         self._collection = Collection(session, self._start["nodeids"])
         session.config.pluginmanager.register(self._collection, "nsisolate-collection")
         self._collection.collect(self._start["paths"])
@@ -99,30 +115,84 @@ class TemplatePlugin:
                 self._run(cloudpickle.loads(payload))
             elif kind == frames.TEAR_DOWN:
                 self._tear_down(session, cloudpickle.loads(payload))
+            elif kind == frames.MEASURE:
+                measured = self._measurement.take() if self._measurement is not None else []
+                frames.send(self._host, frames.MEASURED, dump(measured))
             elif kind == frames.FINISH:
                 break
+        self._ahead.discard()
         self._tear_down(session, {"chain": [], "terminal": {}})
         return True
 
     def _run(self, order: dict[str, Any]) -> None:
-        results = socket.socket(fileno=self._reader.take_fds()[0])
+        results_fd, *doors = self._reader.take_fds()
+        results = socket.socket(fileno=results_fd)
+        order["doors"] = doors
+        try:
+            self._run_with(order, results)
+        finally:
+            for door in doors:
+                os.close(door)
+
+    def _run_with(self, order: dict[str, Any], results: socket.socket) -> None:
         assert self._collection is not None
         assert self._capture is not None
+        self._ahead.ask()
         item = self._collection.find(order)
         if isinstance(item, str):
+            self._ahead.discard_asked()
             frames.send(self._host, frames.ENDED, dump({"status": 0, "problem": item}))
             results.close()
             return
         self._last = item
-        self._terminal.restore_state({})
-        self._capture.start()
         frames.send(self._host, frames.SETTING_UP, dump({"pid": os.getpid()}))
-        runner = ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
-        ended = runner.run()
+        with self._debugging.running():
+            ended = self._clone_of(item, order, results)
+            if isinstance(ended, Clone):
+                self._prepare_next(order)
+                ended = self._cloner.attend(ended, entirely=bool(order["doors"]))
         frames.send(self._host, frames.ENDED, dump(ended))
+
+    def _clone_of(
+        self, item: pytest.Item, order: dict[str, Any], results: socket.socket
+    ) -> Clone | dict[str, Any]:
+        """Return the clone that runs *item*, or how the run has ended without one."""
+        assert self._capture is not None
+        waiting = self._ahead.send(item, order, results)
+        if waiting is None:
+            self._capture.start()
+            return self._runner(item, order, results).run()
+        results.close()
+        self._cloner.announce(waiting)
+        return waiting
+
+    def _runner(
+        self, item: pytest.Item, order: dict[str, Any], results: socket.socket | None
+    ) -> ItemRunner:
+        assert self._capture is not None
+        runner = ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
+        runner.in_clone.append(self._timers.carry_over)
+        return runner
+
+    def _prepare_next(self, order: dict[str, Any]) -> None:
+        """Make the next test's clone while this one is at work."""
+        assert self._collection is not None
+        item = self._collection.known(order["next"])
+        # A measurement of coverage.py's is taken from the template, test by test; and what leads to one
+        # test's cgroup is not for another.
+        if item is None or self._measurement is not None or order["doors"]:
+            return
+        runner = self._runner(item, {"fixtures": order["fixtures"]}, None)
+        given = self._ahead.prepare(item, order["fixtures"], runner.get_ready)
+        if given is not None:
+            runner.run_in_clone(*given)
 
     def _tear_down(self, session: pytest.Session, order: dict[str, Any]) -> None:
         assert self._capture is not None
+        if not self._capture.is_started and is_torn_down(session, order["chain"]):
+            frames.send(self._host, frames.TORN_DOWN, dump({"report": None}))
+            return
+        self._ahead.discard()
         self._capture.start()
         begin = partial(self._terminal.restore_state, order["terminal"])
         with self._reporter.keeping() as kept, self._phases.letting_through():

@@ -40,6 +40,21 @@ class Chain:
         return self._nodes
 
 
+def is_torn_down(session: pytest.Session, chain: list[list[str]]) -> bool:
+    """Tell whether an item with the *chain* of (class, node id) needs all that is set up."""
+    state = setup_state(session)
+    return len(_kept(state, chain)) == len(state.stack)
+
+
+def _kept(state: Any, chain: list[list[str]]) -> list[Any]:
+    kept: list[Any] = []
+    for node, wanted in zip(state.stack, chain, strict=False):
+        if [type(node).__name__, node.nodeid] != list(wanted):
+            break
+        kept.append(node)
+    return kept
+
+
 def tear_down_to(
     session: pytest.Session,
     chain: list[list[str]],
@@ -52,11 +67,7 @@ def tear_down_to(
     ran last, and if the session is to stop because of it, that.
     """
     state = setup_state(session)
-    kept: list[Any] = []
-    for node, wanted in zip(state.stack, chain, strict=False):
-        if [type(node).__name__, node.nodeid] != list(wanted):
-            break
-        kept.append(node)
+    kept = _kept(state, chain)
     if last is None or len(kept) == len(state.stack):
         return {"report": None}
     teardown = _Teardown(last, Chain(kept) if kept else None, begin)

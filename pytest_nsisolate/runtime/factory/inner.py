@@ -15,17 +15,21 @@ namespace, which it may, being its parent; it mounts everything; and only then i
         │ ─── MAPS_WRITTEN ──────────────────> │ unshare(pid), fork ────> │ reaps; lives as long as
         │ <────────────────── FORKED pid ───── │ exits                    │ the factory
         │ setns(pid), fork: the factory
+        │ setns(user)
+        │ ─── HIDE ──────────────────────────────────────────────────────> │ not dumpable any more
+        │ <────────────────────────────────────────────────────── HIDE ─── │
 """
 
 from __future__ import annotations
 
 import _signal
+import _socket
 import os
 
 from .. import namespaces
 from .. import syscalls as sys
 from ..channel import FORKED, MAPS_WRITTEN, WANT_MAPS, Channel
-from ..errors import NsisolateError
+from ..errors import NsisolateError, SetupError
 from ..plan import IdMapping
 
 TYPE_CHECKING = False
@@ -47,11 +51,15 @@ def write_inner_maps(pid: int, plan: Plan) -> None:
     namespaces.write_id_maps(pid, uids, gids)
 
 
+_HIDE = b"h"
+
+
 class Keeper:
-    """The init of the inner pid namespace: *pidfd*, and the pipe that it lives by."""
+    """The init of the inner pid namespace: *pidfd*, and the socket that it lives by."""
 
     def __init__(self, plan: Plan) -> None:
-        alive, self._hold = os.pipe()
+        hold, held = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        self._hold, alive = hold.detach(), held.detach()
         ours, theirs = Channel.pair()
         child = os.fork()
         if child == 0:
@@ -78,6 +86,10 @@ class Keeper:
         """Enter the inner user namespace, with a copy of the mounts, in which they are all locked."""
         sys.setns(self.pidfd, sys.CLONE_NEWUSER)
         sys.unshare(sys.CLONE_NEWNS)
+        # It has the view as its root, and the template, which sees it, has all capabilities in here.
+        os.write(self._hold, _HIDE)
+        if os.read(self._hold, 1) != _HIDE:
+            raise SetupError("pid namespace", "hide its init: it has died")
 
 
 def _enter_and_fork(channel: Channel, alive: int) -> NoReturn:
@@ -107,5 +119,13 @@ def _keep(alive: int) -> NoReturn:
     for stream in (0, 1, 2):
         os.dup2(null, stream)
     os.close(null)
-    os.read(alive, 1)  # end of file: the factory is gone
-    os._exit(0)
+    # Not where pytest was started, which is the host's own directory: pivot_root(2) moves us from / only.
+    os.chdir("/")
+    try:
+        # Until here we have to be traceable, for our namespaces to be entered.
+        if os.read(alive, 1) == _HIDE:
+            sys.prctl(sys.PR_SET_DUMPABLE, 0, name="PR_SET_DUMPABLE, 0")
+            os.write(alive, _HIDE)
+            os.read(alive, 1)  # end of file: the factory is gone
+    finally:
+        os._exit(0)

@@ -14,7 +14,7 @@ from .. import spec
 from ..channel import READY, Channel
 from ..errors import NsisolateError
 from ..launcher import launch
-from ..skeleton import Entry
+from ..mounts.skeleton import Entry
 from ..syscalls import set_process_name
 from .factory import Order, TemplateProgram, outer_plan, second_stage
 
@@ -46,7 +46,17 @@ def main() -> NoReturn:
         try:
             os.wait()
         except ChildProcessError:
-            os._exit(0)
+            break
+    _remove_cgroups(order.cgroups)
+    os._exit(0)
+
+
+def _remove_cgroups(parents: tuple[str, ...]) -> None:
+    """Remove the cgroups that the host has made for tests, which it cannot do once it is killed."""
+    if parents:
+        from ..cgroups.series import sweep
+
+        sweep(parents)
 
 
 def _keep_open(*fds: int) -> None:
@@ -81,6 +91,7 @@ def read_order(order_fd: int, host_fd: int, template_fd: int) -> Order:
         host_fd=host_fd,
         host_pidfd=os.pidfd_open(order["host_pid"]),
         template_fd=template_fd,
+        cgroups=tuple(order["cgroups"]),
     )
 
 
