@@ -1,6 +1,6 @@
 """The pytest plugin: hooks only. What is isolated runs in a sandbox; its phases stay native here.
 
-The hooks of the three phases raise :class:`RemotePhase` before anything inside of them runs, and
+The hooks of the three phases raise :class:`.host.phases.RemotePhase` before anything inside of them runs, and
 ``pytest_runtest_makereport`` returns the report that came from the sandbox instead. The protocol itself is
 not replaced, so that whatever does replace it (reruns, say) works, each attempt in a fresh sandbox.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .host.coverage import CoverageOfTests
+from .host.phases import RemoteReports, ReportSource
 from .limits import NO_LIMITS, Limits
 from .options import (
     MARKS,
@@ -23,7 +24,13 @@ from .options import (
     register_marks,
     wants_everything,
 )
-from .pytest_private import OpaqueRepr, disarm_faulthandler, interruptible, setup_state
+from .pytest_private import (
+    OpaqueRepr,
+    disarm_faulthandler,
+    forget_stray_exceptions,
+    setup_state,
+)
+from .pytest_private_output import interruptible
 from .runtime.errors import NsisolateError
 
 if TYPE_CHECKING:
@@ -52,6 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
         isolation = Isolation(config, mode, coverage)
         config.pluginmanager.register(isolation, "nsisolate-isolation")
         config.pluginmanager.register(coverage, "nsisolate-coverage")
+        reports = RemoteReports()
+        config.pluginmanager.register(reports, "nsisolate-reports")
+        config.pluginmanager.register(ReportSource(reports), "nsisolate-report-source")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -140,6 +150,8 @@ class Isolation:
             self._order = Order()
             self._config.pluginmanager.register(self._order, "nsisolate-order")
             self._pool.template_for(next(iter(paths)))
+            # Of what came of collecting the template has the same, and its first test reports it.
+            forget_stray_exceptions(self._config)
         except TemplateLost as error:
             # That is not this machine's fault, and nothing to skip tests for.
             raise pytest.UsageError(f"nsisolate: {error}") from None
@@ -170,7 +182,6 @@ class Isolation:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """Start the sandbox's run of an isolated item, and wait for its set-up."""
-        __tracebackhide__ = True
         request = item.stash.get(_REQUEST, None)
         if request is not None:
             from .host.run import NoRun
@@ -181,7 +192,7 @@ class Isolation:
             with interruptible(item.config):
                 item.stash[_RUN] = run = self._start_run(item, request)
                 report = run.phase("setup")
-            raise RemotePhase(report, run.exception_of("setup"))
+            raise run.remote_phase("setup", report)
         return (yield)
 
     def _start_run(self, item: pytest.Item, request: Request) -> ItemRun:
@@ -210,12 +221,11 @@ class Isolation:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         """Wait for the sandbox's call of an isolated item."""
-        __tracebackhide__ = True
         run = item.stash.get(_RUN, None)
         if run is not None:
             with interruptible(item.config):
                 report = run.phase("call")
-            raise RemotePhase(report, run.exception_of("call"))
+            raise run.remote_phase("call", report)
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -223,7 +233,6 @@ class Isolation:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Iterator[None]:
         """Wait for the sandbox's teardown of an isolated item, then tear wider scopes down."""
-        __tracebackhide__ = True
         from .host.reruns import is_to_be_rerun
 
         run = item.stash.get(_RUN, None)
@@ -238,22 +247,15 @@ class Isolation:
             if self._pool is not None:
                 # Wider scopes stay set up for the next attempt.
                 following = item if is_to_be_rerun(item) else nextitem
-                for torn_down in self._pool.tear_down_to(following):
+                for torn_down in self._pool.tear_down_to(item, following):
+                    if not report.failed:
+                        run.blame("teardown", torn_down.error)
                     torn_down.merge_into(report)
-            raise RemotePhase(report, run.exception_of("teardown"))
+            raise run.remote_phase("teardown", report)
         result = yield
         if self._pool is not None:
-            self._pool.check_torn_down(nextitem)
+            self._pool.check_torn_down(item, nextitem)
         return result
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
-        """Return the report that came from the sandbox."""
-        if call.excinfo is None or not isinstance(call.excinfo.value, RemotePhase):
-            return None
-        phase = call.excinfo.value
-        call.excinfo = phase.excinfo()
-        return phase.report
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
@@ -286,18 +288,3 @@ class Order:
         """Note the next item."""
         self.nextitem = nextitem
         return (yield)
-
-
-class RemotePhase(BaseException):
-    """Raised in a phase's hook to keep it from running here: it ran in the sandbox."""
-
-    def __init__(self, report: pytest.TestReport, error: BaseException | None) -> None:
-        super().__init__("this phase ran in a sandbox")
-        self.report = report
-        self._error = error
-
-    def excinfo(self) -> pytest.ExceptionInfo[BaseException] | None:
-        """Return what ended the phase in there, as pytest wants it."""
-        if self._error is None or self._error.__traceback__ is None:
-            return None
-        return pytest.ExceptionInfo.from_exception(self._error)

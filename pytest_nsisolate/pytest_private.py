@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,12 @@ from _pytest import faulthandler as _faulthandler
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 from _pytest._io import TerminalWriter
 from _pytest.config import _prepareconfig
+from _pytest.junitxml import LogXML, xml_key
+from _pytest.logging import caplog_records_key
 from _pytest.outcomes import Exit, OutcomeException
 from _pytest.scope import Scope
+from _pytest.threadexception import thread_exceptions
+from _pytest.unraisableexception import unraisable_exceptions
 
 _subtests: Any
 try:
@@ -54,6 +58,12 @@ def make_worker(config: pytest.Config, workerinput: dict[str, Any] | None) -> No
         config.workeroutput = {}  # type: ignore[attr-defined]
 
 
+def collected(config: pytest.Config) -> list[str]:
+    """Return the node ids of the session's items, in the order in which they are run."""
+    session: Any = config.pluginmanager.get_plugin("session")
+    return [item.nodeid for item in session.items]
+
+
 def base_temp(config: pytest.Config) -> str | None:
     """Return the directory that ``tmp_path`` directories are made in; it is made if need be.
 
@@ -69,80 +79,6 @@ def share_base_temp(config: pytest.Config, path: str | None) -> None:
     if factory is not None and path is not None:
         # Given, so that this session does not clean it up; ready, so that it does not empty it.
         factory._given_basetemp = factory._basetemp = Path(path)
-
-
-def write_line(config: pytest.Config, text: str) -> None:
-    """Print a line of the plugin's own, where there is a terminal reporter to print it."""
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.ensure_newline()
-        reporter.write_line(text)
-
-
-def terminal_markup(config: pytest.Config) -> bool:
-    """Tell whether what is printed has colours, which go into the explanations of assertions."""
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    return reporter is not None and bool(reporter._tw.hasmarkup)
-
-
-def silence_terminal(config: pytest.Config, *, markup: bool) -> None:
-    """Let the terminal reporter be there, for all who ask for it, and print nothing."""
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
-        reporter._tw = TerminalWriter(nowhere)
-        reporter._tw.hasmarkup = markup
-
-
-def global_captures(config: pytest.Config) -> dict[int, Any]:
-    """Return, by stream, pytest's captures of the file descriptors 1 and 2 (``--capture=fd``)."""
-    manager: Any = config.pluginmanager.getplugin("capturemanager")
-    capturing = getattr(manager, "_global_capturing", None)
-    found = {}
-    for stream, name in ((1, "out"), (2, "err")):
-        capture = getattr(capturing, name, None)
-        if hasattr(capture, "targetfd_save") and hasattr(capture, "tmpfile"):
-            found[stream] = capture
-    return found
-
-
-@contextmanager
-def interruptible(config: pytest.Config) -> Iterator[None]:
-    """Let Ctrl-C stop the session; with ``--pdb`` pytest would take it for a failure, to be debugged."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if config.getoption("usepdb", False):
-            pytest.exit("interrupted", returncode=pytest.ExitCode.INTERRUPTED)
-        raise
-
-
-def original_stdin(config: pytest.Config) -> int:
-    """Return the descriptor of the standard input that pytest was started with."""
-    manager: Any = config.pluginmanager.getplugin("capturemanager")
-    capture = getattr(getattr(manager, "_global_capturing", None), "in_", None)
-    return int(getattr(capture, "targetfd_save", 0))
-
-
-@contextmanager
-def printing_to(config: pytest.Config, file: Any) -> Iterator[None]:
-    """Let the terminal reporter print to *file* for a while."""
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    before = reporter._tw
-    reporter._tw = TerminalWriter(file)
-    reporter._tw.hasmarkup = before.hasmarkup
-    try:
-        yield
-    finally:
-        reporter._tw = before
-
-
-def exchange_capture_file(capture: Any, file: int) -> None:
-    """Put the descriptor *file* under a capture, in place of its temporary file."""
-    os.dup2(file, capture.tmpfile.fileno(), inheritable=False)
-    # While capturing is suspended, the target is the original stream and stays that.
-    if capture._state == "started":
-        os.dup2(file, capture.targetfd)
 
 
 def disarm_faulthandler() -> None:
@@ -167,9 +103,104 @@ def arm_faulthandler(config: pytest.Config) -> None:
         faulthandler.dump_traceback_later(seconds, file=stderr)
 
 
+def cache_directory(config: pytest.Config) -> str | None:
+    """Return the directory in which ``cache.mkdir`` makes directories; it is made if need be.
+
+    None where there is no cache (``-p no:cacheprovider``), or none can be made.
+    """
+    cache: Any = getattr(config, "cache", None)
+    if cache is None:
+        return None
+    directory: Path = cache._cachedir / cache._CACHE_PREFIX_DIRS
+    try:
+        cache._ensure_cache_dir_and_supporting_files()
+        directory.mkdir(exist_ok=True)
+    except OSError:
+        return None
+    return str(directory)
+
+
+def tell_what_is_cached(config: pytest.Config, tell: Callable[[str, object], None]) -> None:
+    """Call *tell* with each key and value that ``cache.set`` is called with, when it has been set."""
+    cache: Any = getattr(config, "cache", None)
+    if cache is None:
+        return
+    original = cache.set
+
+    def set_and_tell(key: str, value: object) -> None:
+        original(key, value)
+        tell(key, value)
+
+    cache.set = set_and_tell
+
+
+def xml_family(config: pytest.Config) -> str | None:
+    """Return the family of the file that ``--junitxml`` writes, or None if it writes none."""
+    xml: Any = config.stash.get(xml_key, None)
+    return None if xml is None else str(xml.family)
+
+
+class TellingXml(LogXML):
+    """Has what fixtures record in it told to somebody else: (whether an attribute, name, value)."""
+
+    def __init__(self, family: Any, tell: Callable[[bool, str, object], None]) -> None:
+        super().__init__("never-written.xml", None, family=family)
+        self._tell = tell
+
+    def add_global_property(self, name: str, value: object) -> None:
+        """Record a property of the suite."""
+        __tracebackhide__ = True
+        super().add_global_property(name, value)
+        self._tell(False, name, value)
+
+    def node_reporter(self, report: Any) -> Any:
+        """Return what a test's attributes are recorded in."""
+        reporter: Any = super().node_reporter(report)
+        if "add_attribute" not in vars(reporter):
+            original = reporter.add_attribute
+
+            def add_attribute(name: str, value: object) -> None:
+                original(name, value)
+                self._tell(True, name, value)
+
+            reporter.add_attribute = add_attribute
+        return reporter
+
+
+def install_xml(config: pytest.Config, xml: TellingXml) -> None:
+    """Make *xml* what fixtures record in."""
+    config.stash[xml_key] = xml
+
+
+def remove_xml(config: pytest.Config) -> None:
+    """Take away what was installed, before pytest does as if it had made it."""
+    if isinstance(config.stash.get(xml_key, None), TellingXml):
+        del config.stash[xml_key]
+
+
+def record_in_xml(item: pytest.Item, name: str, value: str, *, attribute: bool) -> None:
+    """Record an attribute of *item*, or a property of the suite, for ``--junitxml``."""
+    xml: Any = item.config.stash.get(xml_key, None)
+    if xml is None:
+        return
+    if attribute:
+        xml.node_reporter(getattr(item, "id", item.nodeid)).add_attribute(name, value)
+    else:
+        xml.add_global_property(name, value)
+
+
 def setup_state(session: pytest.Session) -> Any:
     """Return what keeps the collectors and the item that are set up."""
     return session._setupstate
+
+
+def forget_stray_exceptions(config: pytest.Config) -> None:
+    """Drop what threads and finalizers have raised and nobody has reported yet."""
+    keys: tuple[Any, ...] = (thread_exceptions, unraisable_exceptions)
+    for key in keys:
+        found: Any = config.stash.get(key, None)
+        if found is not None:
+            found.clear()
 
 
 def report_sections(item: pytest.Item) -> list[tuple[str, str, str]]:
@@ -208,6 +239,16 @@ def renew(item: pytest.Item, sections: list[tuple[str, str, str]]) -> None:
     if initrequest is not None:
         initrequest()
     item._report_sections[:] = sections
+
+
+def forget_sections(item: pytest.Item) -> None:
+    """Drop what the item has reported of its output."""
+    item._report_sections.clear()
+
+
+def start_log_records(item: pytest.Item) -> None:
+    """Let the logging plugin find what it expects of an item that has been set up."""
+    item.stash.setdefault(caplog_records_key, {})
 
 
 @contextmanager
@@ -313,10 +354,14 @@ def mend_subtest(report: pytest.TestReport, data: dict[str, Any]) -> None:
 
 
 class OpaqueRepr(TerminalRepr):
-    """A failure that is a text, printed as it is; *message*, if given, stands in the short summary."""
+    """A failure that is a text; *message*, if given, stands in the short summary.
 
-    def __init__(self, text: str, message: str = "") -> None:
+    *printed* is what it looks like with colours.
+    """
+
+    def __init__(self, text: str, message: str = "", printed: str = "") -> None:
         self._text = text
+        self._printed = printed
         if message:
             self.reprcrash = ReprFileLocation("", 0, message)
 
@@ -325,4 +370,7 @@ class OpaqueRepr(TerminalRepr):
 
     def toterminal(self, tw: TerminalWriter) -> None:
         """Print the text."""
-        tw.line(self._text)
+        if self._printed and tw.hasmarkup:
+            tw.write(self._printed)
+        else:
+            tw.line(self._text)

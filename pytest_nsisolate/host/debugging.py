@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ..pytest_private import original_stdin
+from ..pytest_private_output import original_stdin
 
 
 class HostPdb:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from ..limits import NO_LIMITS, Limits
 from ..options import Request
-from ..pytest_private import write_line
+from ..pytest_private_output import write_line
 from ..rootfs.kinds import Sandbox
 from ..rootfs.sandbox import readonly_projects
 from ..runtime.errors import NsisolateError, SetupError
@@ -17,43 +15,7 @@ from .fixtures import ship_host_fixtures
 from .limiting import Enforcement, Limited, find_enforcement, new_series
 from .run import Run, chain_of
 from .template import Template
-
-
-class TornDown:
-    """How the teardown of wider scopes in a template went."""
-
-    def __init__(self, config: pytest.Config, data: dict[str, Any]) -> None:
-        self._report: Any = None
-        if data.get("report"):
-            self._report = config.hook.pytest_report_from_serializable(
-                config=config, data=data["report"]
-            )
-        self.problem = str(data.get("problem", ""))
-        if self._report is not None:
-            self.problem = self._report.longreprtext
-        self._output = [("out", data.get("out", "")), ("err", data.get("err", ""))]
-
-    def merge_into(self, report: pytest.TestReport) -> None:
-        """Make this part of the teardown *report* of the item after which it happened."""
-        for name, text in self._output:
-            if text:
-                _add_output(report, f"Captured std{name} teardown", text)
-        if not self.problem:
-            return
-        if report.failed:
-            report.sections.append(("teardown of wider scopes", self.problem))
-            return
-        report.outcome = "failed"
-        report.longrepr = self._report.longrepr if self._report is not None else self.problem
-
-
-def _add_output(report: pytest.TestReport, name: str, text: str) -> None:
-    """Add to the section *name* what was printed after what is in it."""
-    for number, (other, before) in enumerate(report.sections):
-        if other == name:
-            report.sections[number] = (name, before + text)
-            return
-    report.sections.append((name, text))
+from .torn_down import TornDown
 
 
 class Pool:
@@ -126,7 +88,7 @@ class Pool:
         template = self.template_for(request.sandbox)
         if self._kept_for not in (None, item):
             # It was kept for another attempt of that item, which did not come.
-            self.tear_down_to(item)
+            self.tear_down_to(item, item)
         limited = None
         if request.limits != NO_LIMITS:
             if request.limits not in self._enforcements:
@@ -135,22 +97,26 @@ class Pool:
             limited = Limited(request.limits, self._enforcements[request.limits], template.series)
         return Run(template, item, request, fixtures, limited, following)
 
-    def tear_down_to(self, nextitem: pytest.Item | None) -> list[TornDown]:
-        """Tear down, in every template, what *nextitem* does not need; return how that went."""
+    def tear_down_to(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[TornDown]:
+        """Tear down, in every template, what *nextitem* does not need; return how that went.
+
+        What was recorded in the meantime is recorded here, as being of *item*, the one before it.
+        """
         self._kept_for = nextitem
         results = []
         for template in self._live():
             try:
-                data = template.tear_down(chain_of(nextitem))
-                results.append(TornDown(self._config, data))
+                torn_down = TornDown(item, template.tear_down(chain_of(nextitem)))
             except NsisolateError as error:
                 template.kill()
-                results.append(TornDown(self._config, {"problem": str(error)}))
+                torn_down = TornDown(item, {"problem": str(error)})
+            torn_down.replay()
+            results.append(torn_down)
         return results
 
-    def check_torn_down(self, nextitem: pytest.Item | None) -> None:
+    def check_torn_down(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Tear templates down after a plain item; what fails is that item's failure."""
-        for torn_down in self.tear_down_to(nextitem):
+        for torn_down in self.tear_down_to(item, nextitem):
             if torn_down.problem:
                 pytest.fail(torn_down.problem, pytrace=False)
 

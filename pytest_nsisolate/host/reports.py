@@ -27,8 +27,9 @@ def rebuild(item: pytest.Item, message: Any) -> pytest.TestReport:
     report = config.hook.pytest_report_from_serializable(config=config, data=data)
     if not isinstance(report, pytest.TestReport):
         raise MalformedData("something that is not a test's report")
-    if message.get("opaque") and isinstance(report.longrepr, str):
-        report.longrepr = OpaqueRepr(report.longrepr)
+    printed = message.get("opaque")
+    if printed is not None and isinstance(report.longrepr, str):
+        report.longrepr = OpaqueRepr(report.longrepr, printed=str(printed))
     mend_subtest(report, data)
     failed = message.get("failed_subtests", 0)
     if type(failed) is not int or failed < 0:
@@ -40,6 +41,13 @@ def rebuild(item: pytest.Item, message: Any) -> pytest.TestReport:
 def _check(item: pytest.Item, data: Any) -> None:
     if data["nodeid"] != item.nodeid:
         raise MalformedData(f"a report of {data['nodeid']!r}")
+    check_report(data)
+    # Where the item is, the host knows.
+    data["location"] = item.location
+
+
+def check_report(data: Any) -> None:
+    """Raise MalformedData, or what wrong data raises, if *data* is not what a report is made of."""
     if data["outcome"] not in _OUTCOMES or data["when"] not in _PHASES:
         raise MalformedData(f"a report of {data['when']!r} with the outcome {data['outcome']!r}")
     for name in ("duration", "start", "stop"):
@@ -54,5 +62,3 @@ def _check(item: pytest.Item, data: Any) -> None:
     for name in data:
         if name in _RESERVED or callable(getattr(pytest.TestReport, name, None)):
             raise MalformedData(f"a report with the attribute {name!r}")
-    # Where the item is, the host knows.
-    data["location"] = item.location

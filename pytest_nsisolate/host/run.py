@@ -16,6 +16,7 @@ import pytest
 from ..limits import size_text
 from ..options import Request
 from ..pytest_private import mark_as_debugged, report_sections, set_report_sections
+from ..pytest_private_output import go_on_in_line, writes_through
 from ..runtime.errors import ChannelError, NsisolateError
 from ..runtime.outcome import Signalled, of_wait_status
 from ..wire import frames
@@ -27,7 +28,9 @@ from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
 from .debugging import TerminalMode
 from .limiting import Limited
-from .replay import stop_session, warning_of
+from .malformed import MALFORMED
+from .phases import RemotePhase
+from .replay import replay_of
 from .reports import rebuild
 from .reruns import is_rerun
 from .template import Template, TemplateLost, describe
@@ -42,19 +45,6 @@ _COVERAGE_WITHIN = 2.0
 _INTERRUPTED_WITHIN = 2.0
 
 
-#: What wrong data may raise where it is taken apart.
-MALFORMED = (
-    AssertionError,
-    AttributeError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-
-
 class ItemRun(Protocol):
     """What the hooks of an isolated item's phases have to do with."""
 
@@ -62,8 +52,12 @@ class ItemRun(Protocol):
         """Return the report of the phase *when*."""
         ...
 
-    def exception_of(self, when: str) -> BaseException | None:
-        """Return the exception that the phase ended with, or None."""
+    def remote_phase(self, when: str, report: pytest.TestReport) -> RemotePhase:
+        """Return what stands for the phase *when*, whose report is *report*."""
+        ...
+
+    def blame(self, when: str, error: BaseException | None) -> None:
+        """Note that a phase which had been without one ended with an exception after all."""
         ...
 
     def finish(self) -> str:
@@ -81,9 +75,12 @@ class NoRun:
         """Return the report of a phase in which nothing had to be done."""
         return passed_report(self._item, when)
 
-    def exception_of(self, when: str) -> BaseException | None:  # noqa: ARG002
-        """Return None: nothing was raised."""
-        return None
+    def remote_phase(self, when: str, report: pytest.TestReport) -> RemotePhase:  # noqa: ARG002
+        """Return what stands for the phase: nothing was raised, and no hook has seen the report."""
+        return RemotePhase(report, None, settled=False)
+
+    def blame(self, when: str, error: BaseException | None) -> None:
+        """Do nothing."""
 
     def finish(self) -> str:
         """Do nothing."""
@@ -118,6 +115,7 @@ class Run:
         self._problem = ""
         self._told = False
         self._timed_out = False
+        self._waiting = False
         self._reported: pytest.TestReport | None = None
         self._terminal: TerminalMode | None = None
         self._interrupted = 0.0
@@ -156,7 +154,8 @@ class Run:
             "env": dict(self._request.env),
             "cwd": os.getcwd(),
             "nproc": self._limited.nproc if self._limited is not None else None,
-            "maxfail": _failures_left(item.session),
+            "maxfail": item.config.getoption("maxfail"),
+            "testsfailed": item.session.testsfailed,
             "next": self._next,
             "rerun": is_rerun(item),
             "sections": report_sections(item),
@@ -171,6 +170,7 @@ class Run:
         if self._told:
             return passed_report(self._item, when)
         if not self._problem:
+            self._let_go_on()
             try:
                 report = self._wait_for_report(when)
             except TimeoutError:
@@ -195,9 +195,14 @@ class Run:
             report.sections.append(("Limits reached", "\n".join(notes)))
         return report
 
-    def exception_of(self, when: str) -> BaseException | None:
-        """Return the exception that the phase ended with, or None."""
-        return self._exceptions.get(when)
+    def remote_phase(self, when: str, report: pytest.TestReport) -> RemotePhase:
+        """Return what stands for the phase *when*, whose report is *report*."""
+        return RemotePhase(report, self._exceptions.get(when), settled=when in self._exceptions)
+
+    def blame(self, when: str, error: BaseException | None) -> None:
+        """Note that a phase which had been without one ended with an exception after all."""
+        if when in self._exceptions:
+            self._exceptions[when] = error
 
     def _wait_for_report(self, when: str) -> pytest.TestReport | None:
         while True:
@@ -300,10 +305,7 @@ class Run:
             replay: Callable[[], object]
             if kind == frames.LOG_REPORT:
                 replay = partial(self._log_report, rebuild(self._item, message))
-            elif kind == frames.WARNING:
-                replay = partial(self._record_warning, warning_of(self._item, message))
-            elif kind == frames.STOP:
-                replay = partial(stop_session, str(message["kind"]), str(message["text"]), message)
+                self._note_terminal(message["terminal"])
             elif kind == frames.COVERAGE:
                 self._template.coverage.add(message)
                 return None
@@ -312,7 +314,7 @@ class Run:
             elif kind == frames.DONE:
                 replay = self._finish_results
             else:
-                raise MalformedData(f"a message of the unknown kind {kind}")
+                replay = replay_of(self._item, kind, message)
         except MALFORMED as error:
             raise MalformedData(f"a malformed message of the kind {kind}: {error}") from None
         # What is raised from here on is the host's own.
@@ -323,6 +325,7 @@ class Run:
         report = rebuild(self._item, message)
         if report.when != when:
             raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
+        self._note_terminal(message["terminal"])
         set_report_sections(self._item, report)
         self._reported = report
         error = message["exception"]
@@ -331,9 +334,21 @@ class Run:
 
     def _log_report(self, report: pytest.TestReport) -> None:
         self._item.ihook.pytest_runtest_logreport(report=report)
+        self._let_go_on()
 
-    def _record_warning(self, recorded: dict[str, Any]) -> None:
-        self._item.ihook.pytest_warning_recorded.call_historic(kwargs=recorded)
+    def _note_terminal(self, state: dict[str, Any]) -> None:
+        self._template.terminal_state = dict(state)
+        go_on_in_line(self._item.config, str(state.get("line", "")))
+        self._waiting = True
+
+    def _let_go_on(self) -> None:
+        """Let the test print, if it waits for that: what we had to print is printed."""
+        if self._waiting and writes_through(self._item.config):
+            self._waiting = False
+            try:
+                frames.send(self._socket, frames.PRINTED)
+            except ChannelError:
+                pass  # how it ended is told where its report is missing
 
     def _finish_results(self) -> None:
         self._done = True
@@ -426,9 +441,3 @@ class Run:
 def chain_of(item: pytest.Item | None) -> list[list[str]]:
     """Return the chain of nodes down to *item*, as (class name, node id)."""
     return [] if item is None else [[type(n).__name__, n.nodeid] for n in item.listchain()]
-
-
-def _failures_left(session: pytest.Session) -> int:
-    """Return how many more failures end the session; 0 for no such number."""
-    maxfail: int = session.config.getoption("maxfail")
-    return max(1, maxfail - session.testsfailed) if maxfail else 0

@@ -18,12 +18,12 @@ import cloudpickle
 import pytest
 
 from .. import __file__ as _package_file
-from ..pytest_private import (
-    base_temp,
+from ..pytest_private import base_temp, collected, worker_input, xml_family
+from ..pytest_private_output import (
     global_captures,
     original_stdin,
     terminal_markup,
-    worker_input,
+    terminal_width,
 )
 from ..rootfs.kinds import Sandbox
 from ..rootfs.sandbox import Prepared, prepare
@@ -40,6 +40,7 @@ from ..wire.limits import SECTION_LIMIT
 from ..wire.program import describe_program
 from .coverage import CoverageOfTests
 from .coverage import order_of as coverage_order
+from .kept import kept_directories
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
 _LAUNCH = (
@@ -84,18 +85,19 @@ class Template:
         self.coverage = coverage
         self.sandbox = sandbox
         self.out, self.err, self.stacks, self._log = (_shared_file() for _ in range(4))
+        #: How the last test of it left the terminal; as the test says.
+        self.terminal_state: dict[str, Any] = {}
         self.finished = False
         self._killed = False
         self._base_temp = base_temp(config)
-        if self._base_temp is not None:
-            sandbox = sandbox.replace(shared=(*sandbox.shared, self._base_temp))
+        sandbox = sandbox.replace(shared=(*sandbox.shared, *kept_directories(config)))
         cwd = os.getcwd()
         prepared = prepare(sandbox, cwd=cwd)
         # A root of the user's own need not hold an interpreter; the template lives in an ordinary one.
         ordinary = prepare(sandbox.replace(rootfs=""), cwd=cwd) if sandbox.rootfs else None
         self._spawn(prepared, ordinary, cwd)
         try:
-            self._start(prepared)
+            self._start(prepared, cwd)
         except BaseException:
             self.kill()
             raise
@@ -145,7 +147,7 @@ class Template:
             },
         }
 
-    def _start(self, prepared: Prepared) -> None:
+    def _start(self, prepared: Prepared, cwd: str) -> None:
         self.factory.receive(FACTORY_READY)
         plan = prepared.plan
         assert plan.process is not None
@@ -155,6 +157,10 @@ class Template:
             "workerinput": worker_input(self._config),
             "paths": self._paths,
             "markup": terminal_markup(self._config),
+            "width": terminal_width(self._config),
+            "xml_family": xml_family(self._config),
+            "cwd": cwd,
+            "nodeids": collected(self._config),
             "basetemp": self._base_temp,
             "environ": dict(os.environ),
             "program": describe_program(),
@@ -261,12 +267,13 @@ class Template:
 
     def tear_down(self, chain: list[list[str]]) -> Any:
         """Tear down what an item with that *chain* does not need; return errors and output."""
-        self.tell(frames.TEAR_DOWN, cloudpickle.dumps({"chain": chain}))
+        order = {"chain": chain, "terminal": self.terminal_state}
+        self.tell(frames.TEAR_DOWN, cloudpickle.dumps(order))
         return self.expect(frames.TORN_DOWN)
 
     def measured(self) -> None:
         """Collect what the template itself has measured so far."""
-        frames.send(self.socket, frames.MEASURE)
+        self.tell(frames.MEASURE)
         self.coverage.add(self.expect(frames.MEASURED))
 
     def finish(self) -> Any:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import faulthandler
 import gc
 import os
+import random
 import select
 import signal
 import sys as sys_module
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from ..pytest_private import ProtocolExit
@@ -67,16 +69,21 @@ class Cloner:
         self._outer, self._inner = start["namespaces"]
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._host_environment: dict[str, str] = dict(start["environ"])
+        self._host_cwd = self._cwd = start["cwd"]
         #: The containers that are being removed, and the pids of clones that are not reaped.
         self._ending: set[str] = set()
         self._alive: set[int] = set()
         self.is_clone = False
 
     def follow(self, order: dict[str, Any]) -> None:
-        """Follow the host: what changed in its environment since last time.
+        """Follow the host: what changed in its environment and its working directory since last time.
 
         What fixtures of wider scopes changed in here stays.
         """
+        if order["cwd"] != self._host_cwd:
+            self._host_cwd = self._cwd = order["cwd"]
+            with suppress(OSError):
+                os.chdir(self._host_cwd)
         now: dict[str, str] = order["environ"]
         before = self._host_environment
         if now == before:
@@ -99,6 +106,10 @@ class Cloner:
         except NsisolateError as error:
             raise CloneFailed(f"the sandbox could not be made: {error}") from error
         assert pidfd is not None, "HOLDER brings a pidfd"
+        try:
+            self._cwd = os.getcwd()
+        except FileNotFoundError:
+            self._cwd = self._host_cwd
         sys.setns(pidfd, sys.CLONE_NEWPID)
         # What is in a buffer would be printed twice.
         for stream in (sys_module.stdout, sys_module.stderr):
@@ -109,9 +120,12 @@ class Cloner:
             timer = signal.getitimer(signal.ITIMER_REAL)
             # What is alive now is not looked at, nor copied, when the clone's young objects are collected.
             gc.freeze()
+            sequence = random.getstate()
             pid = os.fork()
         if pid == 0:
             gc.unfreeze()
+            # A fork is seeded anew; a test gets the numbers that a fixture's random.seed() makes.
+            random.setstate(sequence)
             self.is_clone = True
             # An alarm that goes off for the test is not inherited, its handler is.
             signal.setitimer(signal.ITIMER_REAL, *timer)
@@ -146,7 +160,7 @@ class Cloner:
         """In a clone: go where the order says, with its environment."""
         if order["nproc"] is not None:
             limit_processes(order["nproc"])
-        os.chdir(order["cwd"])
+        os.chdir(self._cwd)
         os.environ.update(order["env"])
         faulthandler.enable(file=self._stacks, all_threads=True)
 
@@ -189,7 +203,7 @@ class Cloner:
         try:
             left = _read_pids(f"/proc/{clone.init}/task/{clone.init}/children")
         except OSError:
-            left = set()  # the itself is gone, and nothing outlives it
+            left = set()  # the init itself is gone, and nothing outlives it
         return not left and not any(map(_is_stray, _own_children() - self._alive))
 
     def _receive(self, kind: int) -> tuple[tuple[str, ...], int | None]:

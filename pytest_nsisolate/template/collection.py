@@ -15,8 +15,9 @@ from ..wire.functions import fingerprint, ship_parameters
 class Collection:
     """The items collected so far, by node id."""
 
-    def __init__(self, session: pytest.Session) -> None:
+    def __init__(self, session: pytest.Session, nodeids: list[str]) -> None:
         self._session = session
+        self._nodeids = nodeids
         self._items: dict[str, pytest.Item] = {}
         self._paths: set[str] = set()
         self._collectors: dict[tuple[str, str], pytest.Collector] = {}
@@ -36,6 +37,9 @@ class Collection:
         for item in items:
             self._reuse_collectors(item)
             self._items.setdefault(item.nodeid, item)
+        # What fixtures can see of a session is the host's.
+        self._session.items = [self._items[name] for name in self._nodeids if name in self._items]
+        self._session.testscollected = len(self._nodeids)
 
     def _argument(self, path: str) -> str:
         # In an argument, "[" begins a parameter's id; a relative path may do without the directory it is in.

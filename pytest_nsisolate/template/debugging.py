@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ..pytest_private import printing_to
+from ..pytest_private_output import printing_to
 from .capture import Streams
 
 
@@ -54,6 +54,7 @@ class Debugging:
         self._streams.put_back()
         with printing_to(self._config, _Stdout()):
             self._invoke.pytest_exception_interact(node=node, call=call, report=report)
+        self._streams.put_away()
         self._tell("left")
 
     def pytest_enter_pdb(self) -> None:

@@ -20,6 +20,7 @@ from ..pytest_private import (
     fixture_definition,
     fixture_value,
     forget_failed_fixtures,
+    forget_stray_exceptions,
     install_fixture_value,
     renew,
     setup_state,
@@ -28,6 +29,7 @@ from ..pytest_private import (
 from .capture import SharedCapture
 from .clone import Clone, Cloned, CloneFailed, Cloner
 from .reporting import Reporter
+from .wide_teardown import Chain
 
 
 class ItemRunner:
@@ -123,7 +125,6 @@ class ItemRunner:
         An error in there is kept by pytest where it belongs, and raised again in the clone, which
         reports it.
         """
-        __tracebackhide__ = True
         set_up = type(self._state).setup
         try:
             set_up(self._state, item.parent)
@@ -136,6 +137,9 @@ class ItemRunner:
             self._close_results()
             self._cloner.announce(clone)
             self._capture.detach()
+            # What was recorded so far the clone reports.
+            self._reporter.report_to(None)
+            forget_stray_exceptions(item.config)
             raise Cloned(clone)
         # From here on we are the clone.
         self._cloner.settle(self._order)
@@ -156,6 +160,7 @@ class ItemRunner:
         for prepare in self.in_clone:
             prepare(self._item)
         self._item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
+        self._item.session.testsfailed = self._order["testsfailed"]
 
     def _leave_clone(self, error: BaseException | None) -> NoReturn:
         try:
@@ -186,8 +191,7 @@ class ScopeBoundary:
         """Stand in for ``SetupState.teardown_exact``."""
         errors: list[BaseException] = []
         try:
-            chain = _Chain(list(self._known))
-            type(self._state).teardown_exact(self._state, chain)
+            type(self._state).teardown_exact(self._state, Chain(list(self._known)))
         except TEST_OUTCOME as error:
             errors.append(error)
         for node in reversed(list(self._state.stack)):
@@ -201,16 +205,6 @@ class ScopeBoundary:
             raise errors[0]
         if errors:
             raise BaseExceptionGroup("errors during test teardown", errors[::-1])
-
-
-class _Chain:
-    """Stands in for the next item where only its chain of nodes is asked for."""
-
-    def __init__(self, nodes: list[Any]) -> None:
-        self._nodes = nodes
-
-    def listchain(self) -> list[Any]:
-        return self._nodes
 
 
 def _inner_protocol(item: pytest.Item) -> Any:
@@ -244,40 +238,3 @@ def _install_once(item: pytest.Item, name: str, pickled: bytes) -> None:
     if _installed.get(definition) != pickled:
         _installed[definition] = pickled
         install_fixture_value(item, name, cloudpickle.loads(pickled))
-
-
-def is_torn_down(session: pytest.Session, chain: list[list[str]]) -> bool:
-    """Tell whether an item with the *chain* of (class, node id) needs all that is set up."""
-    state = setup_state(session)
-    return len(_kept(state, chain)) == len(state.stack)
-
-
-def _kept(state: Any, chain: list[list[str]]) -> list[Any]:
-    kept: list[Any] = []
-    for node, wanted in zip(state.stack, chain, strict=False):
-        if [type(node).__name__, node.nodeid] != list(wanted):
-            break
-        kept.append(node)
-    return kept
-
-
-def tear_down_to(
-    session: pytest.Session, chain: list[list[str]], last: pytest.Item | None
-) -> dict[str, Any]:
-    """Tear down what an item with the *chain* of (class, node id) does not need.
-
-    Return the report of *last*, the item that ran last, if that failed.
-    """
-    state = setup_state(session)
-    kept = _kept(state, chain)
-    if last is None or len(kept) == len(state.stack):
-        return {"report": None}
-    nextitem = _Chain(kept) if kept else None
-    call = pytest.CallInfo.from_call(
-        lambda: type(state).teardown_exact(state, nextitem), when="teardown"
-    )
-    if call.excinfo is None:
-        return {"report": None}
-    report = pytest.TestReport.from_item_and_call(last, call)
-    hook = session.config.hook
-    return {"report": hook.pytest_report_to_serializable(config=session.config, report=report)}

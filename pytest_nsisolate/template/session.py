@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 from typing import Any
 
 import cloudpickle
 import pytest
 
-from ..pytest_private import let_faulthandler_write_to, share_base_temp, silence_terminal
+from ..pytest_private import (
+    TellingXml,
+    install_xml,
+    let_faulthandler_write_to,
+    remove_xml,
+    share_base_temp,
+    tell_what_is_cached,
+)
+from ..pytest_private_output import Terminal
 from ..wire import frames
 from ..wire.data import dump
 from .ahead import Ahead
@@ -19,12 +28,11 @@ from .collection import Collection
 from .debugging import Debugging
 from .link import Files, Link
 from .measuring import Measurement, adopt
-from .protocol import ItemRunner, is_torn_down, tear_down_to
+from .phases import Phases
+from .protocol import ItemRunner
 from .reporting import Reporter
 from .timers import Timers
-
-#: What a teardown that had nothing to do reports.
-_NOTHING = {"report": None, "out": "", "err": ""}
+from .wide_teardown import is_torn_down, tear_down_to
 
 
 class TemplatePlugin:
@@ -57,13 +65,30 @@ class TemplatePlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """Share the host's temporary directory, report what tests report, and print nothing."""
-        silence_terminal(config, markup=self._start["markup"])
         config.pluginmanager.register(self._timers, "nsisolate-timers")
+        terminal = Terminal(config, markup=self._start["markup"], width=self._start["width"])
+        self._phases = Phases(self._streams, terminal, self._reporter)
+        self._terminal = terminal
+        self._reporter.share(terminal)
+        tell_what_is_cached(config, self._reporter.record_cached)
+        if self._start["xml_family"] is not None:
+            xml = TellingXml(self._start["xml_family"], self._reporter.record_xml)
+            install_xml(config, xml)
         share_base_temp(config, self._start["basetemp"])
         let_faulthandler_write_to(config, self._streams.stderr)
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
         self._debugging = Debugging(config, self._streams, self._reporter.debugger)
         config.pluginmanager.register(self._debugging, "nsisolate-debugging")
+        config.pluginmanager.register(self._phases, "nsisolate-phases")
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """Tell the host what pytest would have printed as an internal error."""
+        frames.send(self._host, frames.FAILED, dump(str(excrepr)))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Take away what pytest did not make."""
+        remove_xml(config)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool:
@@ -73,7 +98,7 @@ class TemplatePlugin:
         """
         self._measurement = adopt(session.config, self._start["coverage"], self._data_file)
         self._reporter.measure_with(self._measurement)
-        self._collection = Collection(session)
+        self._collection = Collection(session, self._start["nodeids"])
         session.config.pluginmanager.register(self._collection, "nsisolate-collection")
         self._collection.collect(self._start["paths"])
         return True
@@ -81,7 +106,6 @@ class TemplatePlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Obey the host until it says FINISH."""
-        session.testscollected = 1  # or the session would end as "no tests collected"
         files = (self._files.out, self._files.err)
         self._capture = SharedCapture(session.config, files, self._streams)
         frames.send(self._host, frames.READY)
@@ -97,8 +121,7 @@ class TemplatePlugin:
             elif kind == frames.FINISH:
                 break
         self._ahead.discard()
-        report = tear_down_to(session, [], self._last)
-        frames.send(self._host, frames.TORN_DOWN, dump(self._with_output(report)))
+        self._tear_down(session, {"chain": [], "terminal": {}})
         return True
 
     def _run(self, order: dict[str, Any]) -> None:
@@ -167,14 +190,13 @@ class TemplatePlugin:
     def _tear_down(self, session: pytest.Session, order: dict[str, Any]) -> None:
         assert self._capture is not None
         if not self._capture.is_started and is_torn_down(session, order["chain"]):
-            frames.send(self._host, frames.TORN_DOWN, dump(_NOTHING))
+            frames.send(self._host, frames.TORN_DOWN, dump({"report": None}))
             return
         self._ahead.discard()
         self._capture.start()
-        report = tear_down_to(session, order["chain"], self._last)
-        frames.send(self._host, frames.TORN_DOWN, dump(self._with_output(report)))
-
-    def _with_output(self, report: dict[str, Any]) -> dict[str, Any]:
-        assert self._capture is not None
-        out, err = self._capture.stop()
-        return {**report, "out": out, "err": err}
+        begin = partial(self._terminal.restore_state, order["terminal"])
+        with self._reporter.keeping() as kept, self._phases.letting_through():
+            torn_down = tear_down_to(session, order["chain"], self._last, begin)
+        self._capture.detach()
+        torn_down |= {"told": kept, "terminal": self._terminal.take_state()}
+        frames.send(self._host, frames.TORN_DOWN, dump(torn_down))

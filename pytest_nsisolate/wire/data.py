@@ -23,6 +23,15 @@ def dump(value: object) -> bytes:
     return json.dumps(_to_json(value), separators=(",", ":")).encode("ascii")
 
 
+def is_data(value: object) -> bool:
+    """Tell whether :func:`load` returns what *value* is, and not only its ``str``."""
+    if type(value) in (list, tuple):
+        return all(map(is_data, value))  # type: ignore[call-overload]
+    if type(value) is dict:
+        return all(is_data(key) and is_data(item) for key, item in value.items())
+    return value is None or type(value) in (bool, int, float, str, bytes)
+
+
 def load(raw: bytes) -> Any:
     """Return what was dumped. Raises MalformedData."""
     try:

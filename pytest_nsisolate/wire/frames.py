@@ -9,6 +9,8 @@
       │ <──────────────── SETTING_UP ──── │ clones itself into a holder ─────> │
       │ <───────────────────── CLONED ─── │                                    │
       │ <──────────────────────────────── REPORT, LOG_REPORT, WARNING, ... ─── │
+      │ ─── PRINTED ─────────────────────────────────────────────────────────> │ (only with one terminal for
+      │                                   │                                    │ both) the report is printed
       │ <───────────────────────────────────────────────────────────── DONE ── │
       │ <────────────────────── ENDED ─── │ the container is gone
       │ ─── TEAR_DOWN ──────────────────> │ wider scopes that the next item does not need
@@ -32,7 +34,8 @@ TEAR_DOWN = 3
 FINISH = 4
 MEASURE = 5
 # host to test
-GO = 8
+GO = 8  # a debugger may have the terminal
+PRINTED = 9
 # template to host: data
 READY = 16
 FAILED = 17
@@ -48,6 +51,8 @@ WARNING = 34
 STOP = 35
 DONE = 36
 COVERAGE = 37
+XML = 38
+CACHE = 39
 DEBUGGER = 40
 
 HEADER = 5
