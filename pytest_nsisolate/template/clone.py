@@ -81,7 +81,7 @@ class Cloner:
             # Threads of session fixtures stay behind; that is what "cloned" means.
             warnings.simplefilter("ignore", DeprecationWarning)
             timer = signal.getitimer(signal.ITIMER_REAL)
-            # What is alive now is not looked at, and so not copied, when the clone's young objects are collected.
+            # What is alive now is not looked at, and so not copied, when the clone collects garbage.
             gc.freeze()
             pid = os.fork()
         if pid == 0:
