@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from .. import adapters
 from ..pytest_private import failed_subtests
 from ..wire import frames
 from ..wire.data import dump
@@ -109,6 +110,9 @@ class Reporter:
         """Send that everything was sent."""
         self.measured()
         if self._results is not None:
+            collected = adapters.collected(self._config)
+            if collected:
+                frames.send(self._results, frames.COLLECTED, dump(collected))
             frames.send(self._results, frames.DONE)
 
     def guard(self) -> None:

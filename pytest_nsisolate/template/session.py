@@ -9,6 +9,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
+from .. import adapters
 from ..pytest_private import let_faulthandler_write_to, share_base_temp, silence_terminal
 from ..wire import frames
 from ..wire.data import dump
@@ -68,6 +69,7 @@ class TemplatePlugin:
         """
         self._measurement = adopt(session.config, self._start["coverage"], self._data_file)
         self._reporter.measure_with(self._measurement)
+        adapters.prepare(session.config)
         self._collection = Collection(session)
         session.config.pluginmanager.register(self._collection, "nsisolate-collection")
         self._collection.collect(self._start["paths"])

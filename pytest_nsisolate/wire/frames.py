@@ -49,6 +49,7 @@ STOP = 35
 DONE = 36
 COVERAGE = 37
 DEBUGGER = 40
+COLLECTED = 41
 
 HEADER = 5
 #: A report with its output; what a hostile test could make the host hold at a time.
