@@ -10,7 +10,7 @@ import pytest
 _NAMES = ("name", "fullname", "group", "param", "params", "extra_info")
 
 
-def prepare(config: pytest.Config) -> None:  # noqa: ARG001
+def prepare(config: pytest.Config) -> None:
     """Do nothing: the session keeps what was measured."""
 
 
