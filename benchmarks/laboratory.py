@@ -48,7 +48,7 @@ class Laboratory:
     def floor(self, *arguments: str) -> list[float]:
         """Return the microseconds of the floor's containers."""
         project = workloads.trivial(self.cache, 300)
-        return floor.microseconds(floor.build(self.cache), str(project), *arguments)
+        return floor.microseconds(floor.build(self.cache), project, *arguments)
 
     def command(self, name: str, *command: str) -> None:
         """Run the bundle with a runtime's command; keep the time and the peak memory."""

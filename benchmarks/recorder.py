@@ -10,18 +10,20 @@ import json
 import os
 import time
 
-_stamps = []
-_began = []
+import pytest
+
+_stamps: list[tuple[float, float]] = []
+_began: list[float] = []
 _pause = float(os.environ.get("BENCHMARK_PAUSE") or 0)
-_ballast = []
+_ballast: list[str] = []
 
 
-def _keep_alive(megabytes):
+def _keep_alive(megabytes: int) -> None:
     # Objects of their own, about 70 bytes each with their place in the list.
     _ballast.extend(str(number) * 2 for number in range(megabytes * 14_000))
 
 
-def pytest_configure(config):
+def pytest_configure(config: pytest.Config) -> None:
     """Record in pytest itself, not in the template of sandboxes."""
     if os.environ.get("BENCHMARK_HEAVY"):
         importlib.import_module("numpy")
@@ -33,15 +35,15 @@ def pytest_configure(config):
 
 
 class _Recorder:
-    def pytest_runtest_logstart(self):
+    def pytest_runtest_logstart(self) -> None:
         _began.append(time.perf_counter())
 
-    def pytest_runtest_logfinish(self):
+    def pytest_runtest_logfinish(self) -> None:
         _stamps.append((_began.pop(), time.perf_counter()))
         if _pause:
             time.sleep(_pause)
 
-    def pytest_sessionfinish(self):
+    def pytest_sessionfinish(self) -> None:
         path = os.environ.get("BENCHMARK_STAMPS")
         if path and _stamps:
             with open(path, "w") as file:

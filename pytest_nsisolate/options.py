@@ -9,7 +9,7 @@ import pytest
 
 from . import limits
 from .limits import NO_LIMITS, Limits, read_limit
-from .rootfs.sandbox import OWN_DIRECTORIES, Sandbox
+from .rootfs.kinds import OWN_DIRECTORIES, Sandbox
 from .runtime.record import Record
 
 MODES = ("require", "skip", "off")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .host.pool import Pool
     from .host.run import ItemRun
-    from .rootfs.sandbox import Sandbox
+    from .rootfs.kinds import Sandbox
 
 _REQUEST = pytest.StashKey[Request | None]()
 _RUN = pytest.StashKey["ItemRun | None"]()
@@ -68,6 +68,7 @@ class Isolation:
         self._coverage = coverage
         self._mode = mode
         self._pool: Pool | None = None
+        self._order: Order | None = None
         self._unavailable = ""
         self._unenforceable: dict[Limits, str] = {}
         self._env: dict[str, str] = {}
@@ -136,6 +137,8 @@ class Isolation:
             if self._unavailable:
                 raise NsisolateError(self._unavailable)
             self._pool = Pool(self._config, paths, self._env, self._coverage, limited=bool(limited))
+            self._order = Order()
+            self._config.pluginmanager.register(self._order, "nsisolate-order")
             self._pool.template_for(next(iter(paths)))
         except TemplateLost as error:
             # That is not this machine's fault, and nothing to skip tests for.
@@ -168,11 +171,10 @@ class Isolation:
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """Start the sandbox's run of an isolated item, and wait for its set-up."""
         __tracebackhide__ = True
-        from .host.run import NoRun
-
         request = item.stash.get(_REQUEST, None)
-        item.stash[_RUN] = None
         if request is not None:
+            from .host.run import NoRun
+
             # Whatever is raised in here is this phase's, and the later ones must know of it.
             item.stash[_RUN] = NoRun(item)
             disarm_faulthandler()  # the sandbox has a watchdog of its own
@@ -191,9 +193,19 @@ class Isolation:
                 self._unenforceable[request.limits], _use_item_location=True
             )
         try:
-            return self._pool.run(item, request)
+            return self._pool.run(item, request, self._following(request))
         except NsisolateError as error:
             pytest.fail(f"the sandbox could not be started: {error}", pytrace=False)
+
+    def _following(self, request: Request) -> str | None:
+        """Return the node id of the next item, if that is for the same sandbox."""
+        item = None if self._order is None else self._order.nextitem
+        wanted = None if item is None else item.stash.get(_REQUEST, None)
+        if item is None or wanted is None or wanted.sandbox != request.sandbox:
+            return None
+        if wanted.limits != NO_LIMITS:
+            return None  # its clone has to join its cgroup first
+        return item.nodeid
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
@@ -261,6 +273,19 @@ class Isolation:
         """Leave nothing behind, however the session ended."""
         if self._pool is not None:
             self._pool.kill()
+
+
+class Order:
+    """Remembers what is run next; registered only if there are isolated items."""
+
+    def __init__(self) -> None:
+        self.nextitem: pytest.Item | None = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, nextitem: pytest.Item | None) -> Iterator[None]:
+        """Note the next item."""
+        self.nextitem = nextitem
+        return (yield)
 
 
 class RemotePhase(BaseException):

@@ -244,6 +244,26 @@ def _scope_of(item: pytest.Item, request: Any, name: str) -> Scope:
     return scope
 
 
+def are_set_up(item: pytest.Item) -> bool:
+    """Tell whether all that *item* needs of a wider scope than function is set up, without a failure.
+
+    An item with a parameter of a wider scope is not taken to be, because that decides what is set up.
+    """
+    stack = setup_state(item.session).stack
+    parents = item.listchain()[:-1]
+    if list(stack) != parents or any(failure for _finalizers, failure in stack.values()):
+        return False
+    callspec: Any = getattr(item, "callspec", None)
+    if any(scope > Scope.Function for scope in getattr(callspec, "_arg2scope", {}).values()):
+        return False
+    results = [fixture_definition(item, name).cached_result for name in _defined(item)]
+    return all(result is not None and result[2] is None for result in results)
+
+
+def _defined(item: pytest.Item) -> list[str]:
+    return [name for name in wider_fixtures(item) if name != "request"]
+
+
 def fixture_value(item: pytest.Item, name: str) -> Any:
     """Return the value of the item's fixture *name*, which is set up if need be."""
     request: Any = item._request  # type: ignore[attr-defined]

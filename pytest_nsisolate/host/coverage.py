@@ -7,10 +7,7 @@ import sys
 from collections.abc import Callable, Generator
 from typing import Any
 
-import cloudpickle
 import pytest
-
-from ..wire.coverage import from_data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +34,8 @@ def order_of(config: pytest.Config) -> dict[str, Any] | None:
     if getattr(controller, "cov", None) is coverage:
         pickled = None
     else:
+        import cloudpickle
+
         pickled = cloudpickle.dumps(coverage.config)
     return {"config": pickled, "data_file": os.path.abspath(coverage.config.data_file)}
 
@@ -53,6 +52,8 @@ class CoverageOfTests:
 
     def add(self, message: Any) -> None:
         """Add what a sandbox measured. Raises MalformedData."""
+        from ..wire.coverage import from_data
+
         for part in from_data(message):
             key = (part.context, part.file, part.tracer, part.arcs)
             numbers = part.numbers

@@ -9,7 +9,8 @@ import pytest
 from ..limits import NO_LIMITS, Limits
 from ..options import Request
 from ..pytest_private import write_line
-from ..rootfs.sandbox import Sandbox, readonly_projects
+from ..rootfs.kinds import Sandbox
+from ..rootfs.sandbox import readonly_projects
 from ..runtime.errors import NsisolateError, SetupError
 from .coverage import CoverageOfTests
 from .fixtures import ship_host_fixtures
@@ -119,8 +120,8 @@ class Pool:
         """Find out how *limits* are enforced. Raises NsisolateError if they cannot be."""
         self._enforcements[limits] = find_enforcement(limits)
 
-    def run(self, item: pytest.Item, request: Request) -> Run:
-        """Start an isolated run of *item*."""
+    def run(self, item: pytest.Item, request: Request, following: str | None) -> Run:
+        """Start an isolated run of *item*; *following* is the id of what will be run in that sandbox next."""
         fixtures = ship_host_fixtures(item, self._config.getini("nsisolate_host_fixtures"))
         template = self.template_for(request.sandbox)
         if self._kept_for not in (None, item):
@@ -132,7 +133,7 @@ class Pool:
                 self.prepare_limits(request.limits)
             assert template.series is not None, "some item has limits"
             limited = Limited(request.limits, self._enforcements[request.limits], template.series)
-        return Run(template, item, request, fixtures, limited)
+        return Run(template, item, request, fixtures, limited, following)
 
     def tear_down_to(self, nextitem: pytest.Item | None) -> list[TornDown]:
         """Tear down, in every template, what *nextitem* does not need; return how that went."""

@@ -101,11 +101,13 @@ class Run:
         request: Request,
         fixtures: dict[str, bytes],
         limited: Limited | None = None,
+        following: str | None = None,
     ) -> None:
         self._template = template
         self._item = item
         self._request = request
         self._fixtures = fixtures
+        self._next = following
         self._limited = limited
         self._deadline: float | None = None
         self._pid = 0
@@ -156,6 +158,7 @@ class Run:
             "cwd": os.getcwd(),
             "nproc": self._limited.nproc if self._limited is not None else None,
             "maxfail": _failures_left(item.session),
+            "next": self._next,
             "rerun": is_rerun(item),
             "sections": report_sections(item),
         }

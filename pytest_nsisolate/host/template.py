@@ -25,7 +25,8 @@ from ..pytest_private import (
     terminal_markup,
     worker_input,
 )
-from ..rootfs.sandbox import Prepared, Sandbox, prepare
+from ..rootfs.kinds import Sandbox
+from ..rootfs.sandbox import Prepared, prepare
 from ..runtime.cgroups.series import Series
 from ..runtime.channel import KILL_HOLDER, SIGNAL, TEMPLATE_ENDED, Channel
 from ..runtime.channel import READY as FACTORY_READY
@@ -36,6 +37,7 @@ from ..runtime.spec.writer import to_config
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.limits import SECTION_LIMIT
+from ..wire.program import describe_program
 from .coverage import CoverageOfTests
 from .coverage import order_of as coverage_order
 
@@ -155,6 +157,7 @@ class Template:
             "markup": terminal_markup(self._config),
             "basetemp": self._base_temp,
             "environ": dict(os.environ),
+            "program": describe_program(),
             "coverage": coverage_order(self._config),
             "namespaces": (outer_flags(plan), inner_flags(plan)),
             "process": {

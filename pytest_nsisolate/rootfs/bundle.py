@@ -8,7 +8,8 @@ import os
 from ..runtime.mounts.skeleton import write
 from ..runtime.plan import Plan, Root
 from ..runtime.spec.writer import to_config
-from .sandbox import Sandbox, prepare
+from .kinds import Sandbox
+from .sandbox import prepare
 
 
 def write_bundle(sandbox: Sandbox, directory: str, *, args: tuple[str, ...], cwd: str) -> Plan:

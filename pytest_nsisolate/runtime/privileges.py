@@ -115,29 +115,21 @@ def set_ids(user: User) -> None:
 
 
 def _set_groups(user: User) -> None:
-    if user.keep_groups or (not user.additional_gids and not _may_set_groups()):
+    if user.keep_groups:
         return
     try:
         os.setgroups(user.additional_gids)
     except OSError as error:
+        # Asked of the kernel, and not of /proc/self/setgroups: that /proc may be a file of the rootfs, and
+        # root's groups would stay. Where the kernel denies it, they are the caller's own (CVE-2014-8989).
         if error.errno == errno.EPERM and not user.additional_gids:
-            return  # setgroups is denied, and there was no /proc to tell
+            return
         raise SetupError(
             "process.user",
             f"setgroups({list(user.additional_gids)})",
             error.errno or 0,
             "additionalGids needs a user namespace whose maps root, or newgidmap, wrote",
         ) from error
-
-
-def _may_set_groups() -> bool:
-    if not sys.capget()[0] & 1 << NUMBERS["CAP_SETGID"]:
-        return False
-    try:
-        with open("/proc/self/setgroups") as file:
-            return file.read().strip() == "allow"
-    except OSError:
-        return True
 
 
 def ungrantable(plan: Plan) -> list[str]:
@@ -160,9 +152,14 @@ def set_capabilities(wanted: Capabilities, keep: int = 0) -> None:
     """Set the effective, permitted, inheritable and ambient sets, as far as we have them."""
     permitted = (mask_of(wanted.permitted) | keep) & sys.capget()[1]
     effective = (mask_of(wanted.effective) | keep) & permitted
-    inheritable = mask_of(wanted.inheritable) & _bounding()
+    inheritable = mask_of(wanted.inheritable)
     try:
-        sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
+        try:
+            sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
+        except KernelCallError:
+            # Only what the bounding set has, or is inheritable already; looked at only if it has to be.
+            inheritable &= _bounding()
+            sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
         ambient = mask_of(wanted.ambient) & mask_of(wanted.permitted)
         raise_ambient(ambient & permitted & inheritable)
     except KernelCallError as error:
@@ -170,7 +167,6 @@ def set_capabilities(wanted: Capabilities, keep: int = 0) -> None:
 
 
 def _bounding() -> int:
-    # capset(2) takes only inheritable capabilities that the bounding set has, or that are inheritable.
     return sum(sys.capability_is_bounded(n) << n for n in range(last_number() + 1))
 
 

@@ -71,6 +71,7 @@ class SharedCapture:
     def __init__(self, config: pytest.Config, files: tuple[int, int], streams: Streams) -> None:
         self._streams = streams
         self._manager: Any = config.pluginmanager.getplugin("capturemanager")
+        self.is_started = False
         self._captures: list[tuple[Any, int, int]] = []
         for stream, capture in global_captures(config).items():
             own = os.dup(capture.tmpfile.fileno())
@@ -79,6 +80,7 @@ class SharedCapture:
 
     def start(self) -> None:
         """Capture into the host's files from here on, and forget what was captured between tests."""
+        self.is_started = True
         self._streams.put_back()
         for capture, file, _own in self._captures:
             exchange_capture_file(capture, file)
@@ -88,6 +90,7 @@ class SharedCapture:
 
     def detach(self) -> None:
         """Capture into pytest's own files."""
+        self.is_started = False
         for capture, _file, own in self._captures:
             exchange_capture_file(capture, own)
         self._streams.put_away()

@@ -7,7 +7,6 @@ import gc
 import os
 import select
 import signal
-import socket
 import sys as sys_module
 import warnings
 from typing import Any
@@ -16,10 +15,18 @@ from ..pytest_private import ProtocolExit
 from ..runtime import privileges
 from ..runtime import syscalls as sys
 from ..runtime.capabilities import last_number, mask_of
-from ..runtime.channel import END_HOLDER, HOLDER, HOLDER_ENDED, WANT_HOLDER
+from ..runtime.channel import (
+    CHECK_HOLDER,
+    END_HOLDER,
+    HOLDER,
+    HOLDER_CHECKED,
+    HOLDER_ENDED,
+    WANT_HOLDER,
+)
 from ..runtime.errors import KernelCallError, NsisolateError
 from ..runtime.plan import Capabilities, Process, User
 from ..runtime.process_limit import limit_processes
+from ..runtime.record import Record
 from ..runtime.syscalls_keyctl import keyctl_join_session_keyring
 from ..wire import frames
 from ..wire.data import dump
@@ -32,13 +39,25 @@ class Cloned(ProtocolExit):
     It derives from pytest's Exit because that is what passes through the protocol's phases.
     """
 
+    def __init__(self, clone: Clone) -> None:
+        super().__init__("cloned")
+        self.clone = clone
+
 
 class CloneFailed(ProtocolExit):
     """Raised in the template where no clone could be made; its text says why."""
 
 
+class Clone(Record):
+    """A fork of this process in a container; *pid* and *init* (the container's) as we see them."""
+
+    holder: str
+    init: int
+    pid: int
+
+
 class Cloner:
-    """Makes clones of this process, one at a time."""
+    """Makes clones of this process."""
 
     def __init__(self, link: Link, start: dict[str, Any], stacks: int) -> None:
         self._factory = link.factory
@@ -48,28 +67,35 @@ class Cloner:
         self._outer, self._inner = start["namespaces"]
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._host_environment: dict[str, str] = dict(start["environ"])
-        self._holder = ""
-        self._pid = 0
+        #: The containers that are being removed, and the pids of clones that are not reaped.
+        self._ending: set[str] = set()
+        self._alive: set[int] = set()
         self.is_clone = False
 
-    def apply_environment(self, order: dict[str, Any]) -> None:
-        """Follow the host: what changed in its environment and its working directory since last time.
+    def follow(self, order: dict[str, Any]) -> None:
+        """Follow the host: what changed in its environment since last time.
 
         What fixtures of wider scopes changed in here stays.
         """
         now: dict[str, str] = order["environ"]
-        for name in self._host_environment.keys() - now.keys():
+        before = self._host_environment
+        if now == before:
+            return
+        for name in before.keys() - now.keys():
             os.environ.pop(name, None)
         for name, value in now.items():
-            if self._host_environment.get(name) != value:
+            if before.get(name) != value:
                 os.environ[name] = value
         self._host_environment = now
 
-    def clone(self, order: dict[str, Any], results: socket.socket) -> None:
-        """Fork into a fresh container. Returns in the clone; raises Cloned in the template."""
+    def fork(self, doors: list[int]) -> Clone | None:
+        """Fork into a fresh container; return None in the clone, which is in there. Raises CloneFailed.
+
+        *doors* are those of the test's cgroup, if it has one.
+        """
         try:
             self._factory.send(WANT_HOLDER)
-            _kind, (self._holder,), pidfd = self._factory.receive(HOLDER)
+            (holder, init), pidfd = self._receive(HOLDER)
         except NsisolateError as error:
             raise CloneFailed(f"the sandbox could not be made: {error}") from error
         assert pidfd is not None, "HOLDER brings a pidfd"
@@ -81,7 +107,7 @@ class Cloner:
             # Threads of session fixtures stay behind; that is what "cloned" means.
             warnings.simplefilter("ignore", DeprecationWarning)
             timer = signal.getitimer(signal.ITIMER_REAL)
-            # What is alive now is not looked at, and so not copied, when the clone collects garbage.
+            # What is alive now is not looked at, nor copied, when the clone's young objects are collected.
             gc.freeze()
             pid = os.fork()
         if pid == 0:
@@ -89,17 +115,15 @@ class Cloner:
             self.is_clone = True
             # An alarm that goes off for the test is not inherited, its handler is.
             signal.setitimer(signal.ITIMER_REAL, *timer)
-            self._enter(pidfd, order)
-            return
+            self._enter(pidfd, doors)
+            return None
         sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
         os.close(pidfd)
-        self._pid = pid
-        results.close()
-        frames.send(self._host, frames.CLONED, dump({"holder": self._holder, "pid": pid}))
-        raise Cloned("cloned")
+        self._alive.add(pid)
+        return Clone(holder=holder, init=int(init), pid=pid)
 
-    def _enter(self, pidfd: int, order: dict[str, Any]) -> None:
-        for door in order["doors"]:
+    def _enter(self, pidfd: int, doors: list[int]) -> None:
+        for door in doors:
             # Into the test's cgroup, before anything of the test's is done.
             os.write(door, b"0")
             os.close(door)
@@ -117,24 +141,103 @@ class Cloner:
         except KernelCallError:
             pass  # without keyrings, or with a filter that hides them, there is none to share either
         privileges.become(self._process)
+
+    def settle(self, order: dict[str, Any]) -> None:
+        """In a clone: go where the order says, with its environment."""
         if order["nproc"] is not None:
             limit_processes(order["nproc"])
         os.chdir(order["cwd"])
         os.environ.update(order["env"])
         faulthandler.enable(file=self._stacks, all_threads=True)
 
-    def attend(self) -> dict[str, Any]:
-        """Wait for the clone's end, let the container be removed, and return how it ended."""
-        _pid, status = os.waitpid(self._pid, 0)
-        self._factory.send(END_HOLDER, self._holder)
-        while not select.select([self._factory], [], [], _STRAYS_AFTER)[0]:
-            _reap_strays()
-        self._factory.receive(HOLDER_ENDED)
+    def ask(self, clone: Clone) -> None:
+        """Ask the factory whether a clone's container is as it would be if it were made now."""
+        self._factory.send(CHECK_HOLDER, clone.holder)
+
+    def is_current(self, clone: Clone) -> bool:
+        """Return the answer to :meth:`ask`."""
+        try:
+            fields, _fd = self._receive(HOLDER_CHECKED)
+        except NsisolateError:
+            return False
+        return fields == (clone.holder, "current")
+
+    def announce(self, clone: Clone) -> None:
+        """Tell the host which clone is at work."""
+        message = {"holder": clone.holder, "pid": clone.pid}
+        frames.send(self._host, frames.CLONED, dump(message))
+
+    def attend(self, clone: Clone, *, entirely: bool) -> dict[str, Any]:
+        """Wait for the end of the clone and of all that it started, and return how it ended.
+
+        What is left is the container's init, which nothing can come from; that it has gone, too, is waited
+        for when the factory is needed next, unless *entirely* is to be waited for.
+        """
+        _pid, status = os.waitpid(clone.pid, 0)
+        self._alive.discard(clone.pid)
+        self._factory.send(END_HOLDER, clone.holder)
+        self._ending.add(clone.holder)
+        if entirely or not self._has_left_nothing(clone):
+            self._wait_for_containers()
         return {"status": status}
+
+    def _has_left_nothing(self, clone: Clone) -> bool:
+        """Tell whether no process of the test's is left.
+
+        Orphans are children of the container's init; what a test made a sibling of its own process is ours.
+        """
+        try:
+            left = _read_pids(f"/proc/{clone.init}/task/{clone.init}/children")
+        except OSError:
+            left = set()  # the itself is gone, and nothing outlives it
+        return not left and not any(map(_is_stray, _own_children() - self._alive))
+
+    def _receive(self, kind: int) -> tuple[tuple[str, ...], int | None]:
+        """Receive an answer of the factory's; containers may end in between. Raises NsisolateError."""
+        while True:
+            received, fields, fd = self._factory.receive(kind, HOLDER_ENDED)
+            if received == kind:
+                return fields, fd
+            self._ending.discard(fields[0])
+
+    def discard(self, clone: Clone) -> None:
+        """End a clone that is not needed, and its container."""
+        os.kill(clone.pid, signal.SIGKILL)
+        os.waitpid(clone.pid, 0)
+        self._alive.discard(clone.pid)
+        self._factory.send(END_HOLDER, clone.holder)
+        self._ending.add(clone.holder)
+        self._wait_for_containers()
+
+    def _wait_for_containers(self) -> None:
+        while self._ending:
+            while not select.select([self._factory], [], [], _STRAYS_AFTER)[0]:
+                _reap_strays()
+            _kind, fields, _fd = self._factory.receive(HOLDER_ENDED)
+            self._ending.discard(fields[0])
 
 
 #: Seconds after which a container that does not end is looked at.
 _STRAYS_AFTER = 0.2
+
+
+def _read_pids(path: str) -> set[int]:
+    with open(path) as file:
+        return set(map(int, file.read().split()))
+
+
+def _own_children() -> set[int]:
+    return _read_pids("/proc/thread-self/children")
+
+
+def _is_stray(pid: int) -> bool:
+    """Tell whether a child of ours is one that a test has made that, in another pid namespace."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            levels = next((line.split()[1:] for line in file if line.startswith("NSpid:")), [])
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # its maker, a thread of a fixture, has reaped it
+    return len(levels) > 1
 
 
 def _reap_strays() -> None:
@@ -142,16 +245,8 @@ def _reap_strays() -> None:
 
     Our own children are in our own pid namespace, and are their makers' to reap.
     """
-    with open("/proc/thread-self/children") as file:
-        children = file.read().split()
-    for pid in children:
-        try:
-            with open(f"/proc/{pid}/status") as file:
-                levels = next((line.split()[1:] for line in file if line.startswith("NSpid:")), [])
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # its maker, a thread of a fixture, was faster
-        if len(levels) > 1:
-            os.waitpid(int(pid), 0)
+    for pid in filter(_is_stray, _own_children()):
+        os.waitpid(pid, 0)
 
 
 def _process(data: dict[str, Any]) -> Process:

@@ -48,6 +48,10 @@ class Collection:
         if report.failed:
             self._problems.append(report.longreprtext)
 
+    def known(self, nodeid: str | None) -> pytest.Item | None:
+        """Return the item that was collected under *nodeid*, if any was."""
+        return None if nodeid is None else self._items.get(nodeid)
+
     def find(self, order: dict[str, Any]) -> pytest.Item | str:
         """Return the item that *order* names, or a sentence that says why there is none.
 

@@ -26,7 +26,7 @@ from ..pytest_private import (
     wider_fixtures,
 )
 from .capture import SharedCapture
-from .clone import Cloned, CloneFailed, Cloner
+from .clone import Clone, Cloned, CloneFailed, Cloner
 from .reporting import Reporter
 
 
@@ -40,7 +40,7 @@ class ItemRunner:
         cloner: Cloner,
         reporter: Reporter,
         capture: SharedCapture,
-        results: socket.socket,
+        results: socket.socket | None,
     ) -> None:
         self._item = item
         self._order = order
@@ -49,10 +49,11 @@ class ItemRunner:
         self._capture = capture
         self._results = results
         self._state = setup_state(item.session)
+        self._protocol: Any = None
         self.in_clone: list[Callable[[pytest.Item], None]] = []
 
-    def run(self) -> dict[str, Any]:
-        """Run the item; return how its clone ended. In the clone this does not return.
+    def run(self) -> Clone | dict[str, Any]:
+        """Run the item; return its clone, or how it ended without one. In the clone this does not return.
 
         An item that does not come as far as its set-up (a skip mark, say) needs no clone: what it reports is
         reported from here.
@@ -60,7 +61,7 @@ class ItemRunner:
         renew(self._item, self._order["sections"])
         if self._order["rerun"]:
             forget_failed_fixtures(self._item)
-        self._cloner.apply_environment(self._order)
+        self._cloner.follow(self._order)
         self._reporter.report_to(self._results)
         self._state.setup = self._set_up_and_clone
         self._state.teardown_exact = lambda _nextitem: None
@@ -68,9 +69,9 @@ class ItemRunner:
             _inner_protocol(self._item)(item=self._item, nextitem=None)
             if not self._cloner.is_clone:
                 self._reporter.done()
-        except Cloned:
+        except Cloned as cloned:
             # We are the template: the clone is at work, or has even ended.
-            return self._cloner.attend()
+            return cloned.clone
         except CloneFailed as error:
             return {"status": 0, "problem": str(error)}
         except BaseException as error:
@@ -84,12 +85,37 @@ class ItemRunner:
             self._leave_clone(None)
         return {"status": 0}
 
+    def get_ready(self) -> None:
+        """In a clone that was made ahead: do what needs no order yet."""
+        _set_up_wider_fixtures(self._item, self._order["fixtures"])
+        self._leave_template()
+        self._protocol = _inner_protocol(self._item)
+
+    def run_in_clone(self, order: dict[str, Any], results: socket.socket) -> NoReturn:
+        """Run the item in a clone that was made ahead, as the *order* says."""
+        self._order, self._results = order, results
+        try:
+            renew(self._item, order["sections"])
+            self._cloner.follow(order)
+            self._cloner.settle(order)
+            self._capture.start()
+            self._reporter.report_to(results)
+            self._begin_as_clone()
+            self._protocol(item=self._item, nextitem=None)
+        except BaseException as error:
+            self._leave_clone(error)
+        self._leave_clone(None)
+
     def _forget(self) -> None:
         self._reporter.report_to(None)
         del self._state.setup, self._state.teardown_exact
         # Popped, not torn down: what there is to tear down of it is in the clone.
         self._state.stack.pop(self._item, None)
-        self._results.close()
+        self._close_results()
+
+    def _close_results(self) -> None:
+        if self._results is not None:
+            self._results.close()
 
     def _set_up_and_clone(self, item: pytest.Item) -> None:
         """Stand in for ``SetupState.setup``: what it does up to the item happens in the template.
@@ -104,24 +130,32 @@ class ItemRunner:
             _set_up_wider_fixtures(item, self._order["fixtures"])
         except TEST_OUTCOME:
             pass
-        try:
-            disarm_faulthandler()
-            self._cloner.clone(self._order, self._results)
-        except Cloned:
+        disarm_faulthandler()
+        clone = self._cloner.fork(self._order["doors"])
+        if clone is not None:
+            self._close_results()
+            self._cloner.announce(clone)
             self._capture.detach()
-            raise
+            raise Cloned(clone)
         # From here on we are the clone.
-        self._capture.leave_to_clone()
-        arm_faulthandler(item.config)
-        os.register_at_fork(after_in_child=self._reporter.disown)
-        self._reporter.guard()
-        for prepare in self.in_clone:
-            prepare(item)
-        item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
+        self._cloner.settle(self._order)
         del self._state.setup
+        self._leave_template()
+        self._begin_as_clone()
+        set_up(self._state, item)
+
+    def _leave_template(self) -> None:
+        self._capture.leave_to_clone()
+        os.register_at_fork(after_in_child=self._reporter.disown)
         boundary = ScopeBoundary(self._state)
         self._state.teardown_exact = boundary.tear_down
-        set_up(self._state, item)
+
+    def _begin_as_clone(self) -> None:
+        arm_faulthandler(self._item.config)
+        self._reporter.guard()
+        for prepare in self.in_clone:
+            prepare(self._item)
+        self._item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
 
     def _leave_clone(self, error: BaseException | None) -> NoReturn:
         try:
@@ -212,6 +246,21 @@ def _install_once(item: pytest.Item, name: str, pickled: bytes) -> None:
         install_fixture_value(item, name, cloudpickle.loads(pickled))
 
 
+def is_torn_down(session: pytest.Session, chain: list[list[str]]) -> bool:
+    """Tell whether an item with the *chain* of (class, node id) needs all that is set up."""
+    state = setup_state(session)
+    return len(_kept(state, chain)) == len(state.stack)
+
+
+def _kept(state: Any, chain: list[list[str]]) -> list[Any]:
+    kept: list[Any] = []
+    for node, wanted in zip(state.stack, chain, strict=False):
+        if [type(node).__name__, node.nodeid] != list(wanted):
+            break
+        kept.append(node)
+    return kept
+
+
 def tear_down_to(
     session: pytest.Session, chain: list[list[str]], last: pytest.Item | None
 ) -> dict[str, Any]:
@@ -220,11 +269,7 @@ def tear_down_to(
     Return the report of *last*, the item that ran last, if that failed.
     """
     state = setup_state(session)
-    kept: list[Any] = []
-    for node, wanted in zip(state.stack, chain, strict=False):
-        if [type(node).__name__, node.nodeid] != list(wanted):
-            break
-        kept.append(node)
+    kept = _kept(state, chain)
     if last is None or len(kept) == len(state.stack):
         return {"report": None}
     nextitem = _Chain(kept) if kept else None

@@ -13,15 +13,19 @@ from .. import adapters
 from ..pytest_private import let_faulthandler_write_to, share_base_temp, silence_terminal
 from ..wire import frames
 from ..wire.data import dump
+from .ahead import Ahead
 from .capture import SharedCapture, Streams
-from .clone import Cloner
+from .clone import Clone, Cloner
 from .collection import Collection
 from .debugging import Debugging
 from .link import Files, Link
 from .measuring import Measurement, adopt
-from .protocol import ItemRunner, tear_down_to
+from .protocol import ItemRunner, is_torn_down, tear_down_to
 from .reporting import Reporter
 from .timers import Timers
+
+#: What a teardown that had nothing to do reports.
+_NOTHING = {"report": None, "out": "", "err": ""}
 
 
 class TemplatePlugin:
@@ -42,6 +46,7 @@ class TemplatePlugin:
         self._reporter = Reporter(config)
         self._timers = Timers()
         self._cloner = Cloner(link, start, files.stacks)
+        self._ahead = Ahead(config, self._cloner)
         self._files = files
         self._streams = streams
         self._data_file = data_file
@@ -93,6 +98,7 @@ class TemplatePlugin:
                 frames.send(self._host, frames.MEASURED, dump(measured))
             elif kind == frames.FINISH:
                 break
+        self._ahead.discard()
         report = tear_down_to(session, [], self._last)
         frames.send(self._host, frames.TORN_DOWN, dump(self._with_output(report)))
         return True
@@ -110,22 +116,62 @@ class TemplatePlugin:
     def _run_with(self, order: dict[str, Any], results: socket.socket) -> None:
         assert self._collection is not None
         assert self._capture is not None
+        self._ahead.ask()
         item = self._collection.find(order)
         if isinstance(item, str):
+            self._ahead.discard_asked()
             frames.send(self._host, frames.ENDED, dump({"status": 0, "problem": item}))
             results.close()
             return
         self._last = item
-        self._capture.start()
         frames.send(self._host, frames.SETTING_UP, dump({"pid": os.getpid()}))
+        with self._debugging.running():
+            ended = self._clone_of(item, order, results)
+            if isinstance(ended, Clone):
+                self._prepare_next(order)
+                ended = self._cloner.attend(ended, entirely=bool(order["doors"]))
+        frames.send(self._host, frames.ENDED, dump(ended))
+
+    def _clone_of(
+        self, item: pytest.Item, order: dict[str, Any], results: socket.socket
+    ) -> Clone | dict[str, Any]:
+        """Return the clone that runs *item*, or how the run has ended without one."""
+        assert self._capture is not None
+        waiting = self._ahead.send(item, order, results)
+        if waiting is None:
+            self._capture.start()
+            return self._runner(item, order, results).run()
+        results.close()
+        self._cloner.announce(waiting)
+        return waiting
+
+    def _runner(
+        self, item: pytest.Item, order: dict[str, Any], results: socket.socket | None
+    ) -> ItemRunner:
+        assert self._capture is not None
         runner = ItemRunner(item, order, self._cloner, self._reporter, self._capture, results)
         runner.in_clone.append(self._timers.carry_over)
-        with self._debugging.running():
-            ended = runner.run()
-        frames.send(self._host, frames.ENDED, dump(ended))
+        return runner
+
+    def _prepare_next(self, order: dict[str, Any]) -> None:
+        """Make the next test's clone while this one is at work."""
+        assert self._collection is not None
+        item = self._collection.known(order["next"])
+        # A measurement of coverage.py's is taken from the template, test by test; and what leads to one
+        # test's cgroup is not for another.
+        if item is None or self._measurement is not None or order["doors"]:
+            return
+        runner = self._runner(item, {"fixtures": order["fixtures"]}, None)
+        given = self._ahead.prepare(item, order["fixtures"], runner.get_ready)
+        if given is not None:
+            runner.run_in_clone(*given)
 
     def _tear_down(self, session: pytest.Session, order: dict[str, Any]) -> None:
         assert self._capture is not None
+        if not self._capture.is_started and is_torn_down(session, order["chain"]):
+            frames.send(self._host, frames.TORN_DOWN, dump(_NOTHING))
+            return
+        self._ahead.discard()
         self._capture.start()
         report = tear_down_to(session, order["chain"], self._last)
         frames.send(self._host, frames.TORN_DOWN, dump(self._with_output(report)))

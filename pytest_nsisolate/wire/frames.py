@@ -67,7 +67,8 @@ def send(sock: socket.socket, kind: int, payload: bytes = b"", fds: tuple[int, .
         if fds:
             sent = socket.send_fds(sock, [frame], list(fds))
             frame = frame[sent:]
-        sock.sendall(frame)
+        if frame:
+            sock.sendall(frame)
     except OSError as error:
         raise ChannelError(f"the other side is gone ({error.strerror})") from error
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pytest_nsisolate.rootfs.bundle import write_bundle
-from pytest_nsisolate.rootfs.sandbox import Sandbox, prepare
+from pytest_nsisolate.rootfs.kinds import Sandbox
+from pytest_nsisolate.rootfs.sandbox import prepare
 from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.plan import Plan
 from pytest_nsisolate.runtime.spec.writer import to_config

@@ -4,7 +4,9 @@
 
     host                      factory                          template
       │                          │ <──────────── WANT_HOLDER ───── │
-      │                          │ ─── HOLDER id + pidfd ────────> │ fork into it, run, reap the fork
+      │                          │ ─── HOLDER id, pid + pidfd ───> │ fork into it, run, reap the fork
+      │                          │ <────────── CHECK_HOLDER id ─── │ is it still as a new one would be?
+      │                          │ ─── HOLDER_CHECKED id, state ─> │ "current" or "stale"
       │                          │ <──────────── END_HOLDER id ─── │
       │                          │ ─── HOLDER_ENDED id ──────────> │ nothing of the container is left
       │ ─── KILL_HOLDER id ────> │ (at any time: the container dies, the template reaps and ends it)
@@ -18,14 +20,17 @@ A holder that cannot be made is answered with FAILED.
 from __future__ import annotations
 
 import _signal
+import gc
 import os
 import select
 
 from .. import syscalls as sys
 from ..channel import (
+    CHECK_HOLDER,
     END_HOLDER,
     GO,
     HOLDER,
+    HOLDER_CHECKED,
     HOLDER_ENDED,
     KILL_HOLDER,
     READY,
@@ -114,6 +119,7 @@ def second_stage(order: Order) -> Callable[[Plan, Channel], NoReturn]:
 
 def serve(order: Order, tree: view.Tree, states: dict[str, State]) -> NoReturn:
     """Be the factory; a fault of its own is told to the host."""
+    gc.disable()  # a holder would copy what a collection looks at
     factory = Factory(order, tree, states)
     try:
         factory.serve()
@@ -224,12 +230,16 @@ class Factory:
 
     def _serve_template(self) -> bool:
         try:
-            kind, fields, _fd = self._template.receive(WANT_HOLDER, END_HOLDER)
+            kind, fields, _fd = self._template.receive(WANT_HOLDER, CHECK_HOLDER, END_HOLDER)
         except ChannelError:
             return False  # it is ending; its end is reported when it is reaped
         if kind == WANT_HOLDER:
             self._wanted = True
             self._hand_out_holder()
+        elif kind == CHECK_HOLDER:
+            holder = self._holders.get(fields[0])
+            is_current = holder is not None and self._making.is_current(holder)
+            self._tell_template(HOLDER_CHECKED, fields[0], "current" if is_current else "stale")
         else:
             self._end_holder(fields[0])
         return True
@@ -246,7 +256,7 @@ class Factory:
         if holder is not None:
             self._wanted = False
             self._holders[holder.name] = holder
-            self._tell_template(HOLDER, holder.name, fd=holder.pidfd)
+            self._tell_template(HOLDER, holder.name, str(holder.pid), fd=holder.pidfd)
         elif self._wanted:
             self._make_holder()
 

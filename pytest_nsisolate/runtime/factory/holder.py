@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..channel import Channel
     from ..plan import Plan
     from .layers import State
+    from .recipe import Step
 
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
@@ -46,11 +47,13 @@ def outer_flags(plan: Plan) -> int:
     return sys.CLONE_NEWCGROUP if plan.creates("cgroup") else 0
 
 
-def hold(tree: view.Tree, states: dict[str, State], channel: Channel) -> NoReturn:
+def hold(
+    tree: view.Tree, states: dict[str, State], recipe: list[Step] | None, channel: Channel
+) -> NoReturn:
     """Build a container around this process, say READY, and wait."""
     sys.set_process_name("nsisolate: init")
     namespaces.unshare(sys.CLONE_NEWNS | outer_flags(tree.plan))
-    root_fd = view.build_container_root(tree, states)
+    root_fd = view.build_container_root(tree, states, recipe)
     pivot(root_fd)
     os.close(root_fd)
     # The masks are on: from here on they are locked.

@@ -1,8 +1,9 @@
 """The holders of a factory: one is made ahead of the need, and each is handed out once.
 
 A container starts from the template's files as they are when it is wanted. One that was made before still
-does, because its overlays show what is in the template's directories at the time; but a tmpfs whose counterpart
-in the template was empty is not an overlay, and does not. That is looked at when a holder is handed out.
+does, because its overlays show what is in the template's directories at the time; but a tmpfs whose
+counterpart in the template was empty is not an overlay, and does not. That is looked at when a holder is
+handed out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..record import Record
 from .holder import hold
 from .inner import write_inner_maps
 from .layers import Contents
+from .view import recipe_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Holders:
         self._tree = tree
         self._states = states
         self._contents = Contents(states)
+        self._recipe = recipe_of(tree)
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._made = 0
         self._begun: Holder | None = None
@@ -98,10 +101,14 @@ class Holders:
         spare, self._spare = self._spare, None
         if spare is None:
             return None
-        if spare.filled != self._contents.filled() or not spare.is_alive():
+        if not self.is_current(spare):
             discard(spare)
             return None
         return spare
+
+    def is_current(self, holder: Holder) -> bool:
+        """Tell whether a holder that was handed out is as it would be if it were made now."""
+        return holder.filled == self._contents.filled() and holder.is_alive()
 
     def _close_channel(self) -> None:
         if self._channel is not None:
@@ -129,7 +136,7 @@ class Holders:
             os.closerange(3, own)
             os.closerange(own + 1, 65536)
             states = {where: self._states[where] for where in filled}
-            hold(self._tree, states, channel)
+            hold(self._tree, states, self._recipe, channel)
         except BaseException as error:
             channel.send_error(error)
         finally:

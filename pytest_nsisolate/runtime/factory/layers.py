@@ -128,7 +128,7 @@ def template_mount(mount: Mount, state: str) -> Mount:
 
 
 def container_mount(mount: Mount, state: State | None, layer: str) -> Mount:
-    """Return what a container gets for a fresh tmpfs or overlay, given the *state* with what is in it so far."""
+    """Return what a container gets for a fresh tmpfs or overlay; *state* is what it starts with, or None."""
     lower = [f"{state.path}/upper"] if state is not None else []
     if mount.type == "overlay":
         lower += _lowers_in_view(mount)
