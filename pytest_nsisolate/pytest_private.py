@@ -280,6 +280,8 @@ def _scope_of(item: pytest.Item, request: Any, name: str) -> Scope:
         return Scope.Function
     by_parameter = getattr(getattr(item, "callspec", None), "_arg2scope", {})
     scope: Scope = by_parameter.get(name, definitions[-1]._scope)
+    if scope is Scope.Class and item.getparent(pytest.Class) is None:
+        return Scope.Function  # a function that is in no class is its own
     return scope
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import cloudpickle
 import pytest
 
+from .. import adapters
 from ..limits import size_text
 from ..options import Request
 from ..pytest_private import mark_as_debugged, report_sections, set_report_sections
@@ -308,6 +309,9 @@ class Run:
                 self._note_terminal(message["terminal"])
             elif kind == frames.COVERAGE:
                 self._template.coverage.add(message)
+                return None
+            elif kind == frames.COLLECTED:
+                adapters.add(self._item, message)
                 return None
             elif kind == frames.DEBUGGER:
                 replay = partial(self._debugger, str(message))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from .. import adapters
 from ..pytest_private import failed_subtests
 from ..pytest_private_output import Terminal, as_printed, writes_through
 from ..tracebacks import take_out_own_frames
@@ -162,6 +163,9 @@ class Reporter:
         """Send that everything was sent."""
         self.measured()
         if self._results is not None:
+            collected = adapters.collected(self._config)
+            if collected:
+                frames.send(self._results, frames.COLLECTED, dump(collected))
             frames.send(self._results, frames.DONE)
 
     def guard(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
+from .. import adapters
 from ..pytest_private import (
     TellingXml,
     install_xml,
@@ -98,6 +99,7 @@ class TemplatePlugin:
         """
         self._measurement = adopt(session.config, self._start["coverage"], self._data_file)
         self._reporter.measure_with(self._measurement)
+        adapters.prepare(session.config)
         self._collection = Collection(session, self._start["nodeids"])
         session.config.pluginmanager.register(self._collection, "nsisolate-collection")
         self._collection.collect(self._start["paths"])

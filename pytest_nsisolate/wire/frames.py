@@ -54,6 +54,7 @@ COVERAGE = 37
 XML = 38
 CACHE = 39
 DEBUGGER = 40
+COLLECTED = 41
 
 HEADER = 5
 #: A report with its output; what a hostile test could make the host hold at a time.
