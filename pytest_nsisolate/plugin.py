@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .costs import Costs, add_cost, costs_are_wanted
 from .host.coverage import CoverageOfTests
 from .limits import NO_LIMITS, Limits
 from .options import (
@@ -48,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     mode = config.getoption("nsisolate")
     assert mode in MODES
     if mode != "off":
+        if costs_are_wanted(config):
+            config.pluginmanager.register(Costs(config), "nsisolate-costs")
         coverage = CoverageOfTests()
         isolation = Isolation(config, mode, coverage)
         config.pluginmanager.register(isolation, "nsisolate-isolation")
@@ -67,6 +70,7 @@ class Isolation:
         self._config = config
         self._coverage = coverage
         self._mode = mode
+        self._tells_costs = costs_are_wanted(config)
         self._pool: Pool | None = None
         self._order: Order | None = None
         self._unavailable = ""
@@ -213,10 +217,10 @@ class Isolation:
     ) -> Iterator[None]:
         """Wait for the sandbox's teardown of an isolated item, then tear wider scopes down."""
         __tracebackhide__ = True
-        from .host.reruns import is_to_be_rerun
-
         run = item.stash.get(_RUN, None)
         if run is not None:
+            from .host.reruns import is_to_be_rerun
+
             report = run.phase("teardown")
             problem = run.finish()
             if problem and not report.failed:
@@ -228,6 +232,8 @@ class Isolation:
                 following = item if is_to_be_rerun(item) else nextitem
                 for torn_down in self._pool.tear_down_to(following):
                     torn_down.merge_into(report)
+            if self._tells_costs:
+                add_cost(report, run.cost())
             raise RemotePhase(report, run.exception_of("teardown"))
         result = yield
         if self._pool is not None:

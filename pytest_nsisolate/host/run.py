@@ -66,6 +66,10 @@ class ItemRun(Protocol):
         """End the run; return what was wrong with its end, or an empty string."""
         ...
 
+    def cost(self) -> dict[str, float] | None:
+        """Return what the sandbox cost, if that is known."""
+        ...
+
 
 class NoRun:
     """Stands in where there is no sandbox: its set-up failed or was skipped, the rest is nothing."""
@@ -84,6 +88,10 @@ class NoRun:
     def finish(self) -> str:
         """Do nothing."""
         return ""
+
+    def cost(self) -> dict[str, float] | None:
+        """Return None: there was no sandbox."""
+        return None
 
 
 class Run:
@@ -116,6 +124,7 @@ class Run:
         self._timed_out = False
         self._exceptions: dict[str, BaseException | None] = {}
         self._started = time.time()
+        self._phases: list[pytest.TestReport] = []
         template.forget_output()
         ours, theirs = socket.socketpair()
         self._socket = ours
@@ -276,6 +285,7 @@ class Run:
         report = rebuild(self._item, message)
         if report.when != when:
             raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
+        self._phases.append(report)
         set_report_sections(self._item, report)
         error = message["exception"]
         self._exceptions[when] = None if error is None else from_data(error)
@@ -350,6 +360,20 @@ class Run:
                 self._limited.close()
         except NsisolateError as error:
             self._problem = self._problem or str(error)
+
+    def cost(self) -> dict[str, float] | None:
+        """Return what the sandbox cost, for :class:`..costs.Cost`; None if the test had no such end."""
+        if self._ended is None or "cpu" not in self._ended or not self._phases:
+            return None
+        first, last = self._phases[0], self._phases[-1]
+        set_up = first.stop - self._started - first.duration
+        return {
+            "set_up": max(0.0, set_up),
+            "end": max(0.0, time.time() - last.stop),
+            "test": sum(report.duration for report in self._phases),
+            "cpu": float(self._ended["cpu"]),
+            "peak": int(self._ended["peak"]),
+        }
 
     def _kill_container(self) -> None:
         if self._holder:

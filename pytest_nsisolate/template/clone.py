@@ -173,13 +173,14 @@ class Cloner:
         What is left is the container's init, which nothing can come from; that it has gone, too, is waited
         for when the factory is needed next, unless *entirely* is to be waited for.
         """
-        _pid, status = os.waitpid(clone.pid, 0)
+        _pid, status, usage = os.wait4(clone.pid, 0)
         self._alive.discard(clone.pid)
         self._factory.send(END_HOLDER, clone.holder)
         self._ending.add(clone.holder)
         if entirely or not self._has_left_nothing(clone):
             self._wait_for_containers()
-        return {"status": status}
+        cpu = usage.ru_utime + usage.ru_stime
+        return {"status": status, "cpu": cpu, "peak": usage.ru_maxrss}
 
     def _has_left_nothing(self, clone: Clone) -> bool:
         """Tell whether no process of the test's is left.

@@ -64,6 +64,7 @@ def _serve(start: dict[str, Any], link: Link, files: Files, streams: Streams) ->
 _NEUTRAL = {
     "nsisolate": "off",
     "nsisolate_all": False,
+    "nsisolate_stats": False,
     "keyword": "",
     "markexpr": "",
     "deselect": None,

@@ -23,6 +23,7 @@ class Reporter:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._results: socket.socket | None = None
+        self._deducted = 0.0
         self._excinfo: dict[str, Any] | None = None
         self._measurement: Measurement | None = None
 
@@ -33,6 +34,10 @@ class Reporter:
     def report_to(self, results: socket.socket | None) -> None:
         """Send reports to *results* from here on, or to nobody."""
         self._results = results
+
+    def deduct(self, seconds: float) -> None:
+        """Take *seconds* from the duration of the set-up: the sandbox's making is not the test's."""
+        self._deducted = seconds
 
     def disown(self) -> None:
         """Report nothing any more: this is a fork of the test, and not the test."""
@@ -55,6 +60,8 @@ class Reporter:
         if self._results is None:
             return
         is_phase = type(report) is pytest.TestReport
+        if is_phase and report.when == "setup":
+            report.duration = max(0.0, report.duration - self._deducted)
         report.sections = [(name, _limited(text)) for name, text in report.sections]
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         # Kinds of longrepr that cannot be taken apart cross as their text.
