@@ -24,7 +24,7 @@ from .options import (
     register_marks,
     wants_everything,
 )
-from .pytest_private import OpaqueRepr, disarm_faulthandler, setup_state
+from .pytest_private import OpaqueRepr, disarm_faulthandler, interruptible, setup_state
 from .runtime.errors import NsisolateError
 
 if TYPE_CHECKING:
@@ -83,6 +83,13 @@ class Isolation:
         return (
             f"nsisolate: {self._mode}, {which}, in user, pid, mount, uts, ipc and cgroup namespaces"
         )
+
+    def pytest_sessionstart(self) -> None:
+        """Leave the debugging of isolated tests to their sandboxes."""
+        if self._config.getoption("usepdb", False):
+            from .host.debugging import replace_pdb
+
+            replace_pdb(self._config, _REQUEST)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -175,8 +182,10 @@ class Isolation:
             # Whatever is raised in here is this phase's, and the later ones must know of it.
             item.stash[_RUN] = NoRun(item)
             disarm_faulthandler()  # the sandbox has a watchdog of its own
-            item.stash[_RUN] = run = self._start_run(item, request)
-            raise RemotePhase(run.phase("setup"), run.exception_of("setup"))
+            with interruptible(item.config):
+                item.stash[_RUN] = run = self._start_run(item, request)
+                report = run.phase("setup")
+            raise RemotePhase(report, run.exception_of("setup"))
         return (yield)
 
     def _start_run(self, item: pytest.Item, request: Request) -> ItemRun:
@@ -208,7 +217,9 @@ class Isolation:
         __tracebackhide__ = True
         run = item.stash.get(_RUN, None)
         if run is not None:
-            raise RemotePhase(run.phase("call"), run.exception_of("call"))
+            with interruptible(item.config):
+                report = run.phase("call")
+            raise RemotePhase(report, run.exception_of("call"))
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -221,8 +232,9 @@ class Isolation:
         if run is not None:
             from .host.reruns import is_to_be_rerun
 
-            report = run.phase("teardown")
-            problem = run.finish()
+            with interruptible(item.config):
+                report = run.phase("teardown")
+                problem = run.finish()
             if problem and not report.failed:
                 report.outcome, report.longrepr = "failed", OpaqueRepr(problem, problem)
             # Plain items before this one may have left wider scopes set up here.

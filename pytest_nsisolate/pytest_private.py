@@ -114,6 +114,37 @@ def global_captures(config: pytest.Config) -> dict[int, Any]:
     return found
 
 
+@contextmanager
+def interruptible(config: pytest.Config) -> Iterator[None]:
+    """Let Ctrl-C stop the session; with ``--pdb`` pytest would take it for a failure, to be debugged."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if config.getoption("usepdb", False):
+            pytest.exit("interrupted", returncode=pytest.ExitCode.INTERRUPTED)
+        raise
+
+
+def original_stdin(config: pytest.Config) -> int:
+    """Return the descriptor of the standard input that pytest was started with."""
+    manager: Any = config.pluginmanager.getplugin("capturemanager")
+    capture = getattr(getattr(manager, "_global_capturing", None), "in_", None)
+    return int(getattr(capture, "targetfd_save", 0))
+
+
+@contextmanager
+def printing_to(config: pytest.Config, file: Any) -> Iterator[None]:
+    """Let the terminal reporter print to *file* for a while."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    before = reporter._tw
+    reporter._tw = TerminalWriter(file)
+    reporter._tw.hasmarkup = before.hasmarkup
+    try:
+        yield
+    finally:
+        reporter._tw = before
+
+
 def exchange_capture_file(capture: Any, file: int) -> None:
     """Put the descriptor *file* under a capture, in place of its temporary file."""
     os.dup2(file, capture.tmpfile.fileno(), inheritable=False)
@@ -162,6 +193,11 @@ def set_report_sections(item: pytest.Item, report: pytest.TestReport) -> None:
         for parts in named
         if len(parts) == 4 and parts[0] == "Captured"
     ]
+
+
+def mark_as_debugged(report: pytest.TestReport) -> None:
+    """Keep the failure from being printed again at the end: whoever debugged it has seen it."""
+    report._pdbshown = True  # type: ignore[attr-defined]
 
 
 def forget_failed_fixtures(item: pytest.Item) -> None:

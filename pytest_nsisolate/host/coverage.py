@@ -68,14 +68,22 @@ class CoverageOfTests:
     def pytest_runtestloop(self) -> Generator[None, object, object]:
         """Add all to this process's measurement when the tests have run."""
         try:
-            return (yield)
-        finally:
-            for ask in self._ask:
-                ask()
-            coverage = active()
-            if coverage is not None and self._runs:
-                coverage.get_data().update(self._as_data())
-                self._runs.clear()
+            result = yield
+        except (pytest.Session.Failed, pytest.Session.Interrupted):
+            self._add_up()
+            raise
+        self._add_up()
+        return result
+
+    def _add_up(self) -> None:
+        coverage = active()
+        if coverage is None:
+            return
+        for ask in self._ask:
+            ask()
+        if self._runs:
+            coverage.get_data().update(self._as_data())
+            self._runs.clear()
 
     def _as_data(self) -> CoverageData:
         from coverage import CoverageData

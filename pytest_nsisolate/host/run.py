@@ -15,7 +15,7 @@ import pytest
 
 from ..limits import size_text
 from ..options import Request
-from ..pytest_private import report_sections, set_report_sections
+from ..pytest_private import mark_as_debugged, report_sections, set_report_sections
 from ..runtime.errors import ChannelError, NsisolateError
 from ..runtime.outcome import Signalled, of_wait_status
 from ..wire import frames
@@ -25,6 +25,7 @@ from ..wire.functions import fingerprint, ship, ship_parameters
 from ..wire.limits import COVERAGE_SIGNAL, RESULT_LIMIT
 from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
+from .debugging import TerminalMode
 from .limiting import Limited
 from .replay import stop_session, warning_of
 from .reports import rebuild
@@ -36,6 +37,9 @@ _GRACE = 10.0
 
 #: Seconds that a test has for sending its coverage before it is killed.
 _COVERAGE_WITHIN = 2.0
+
+#: Seconds that a test has for ending when the user interrupts it.
+_INTERRUPTED_WITHIN = 2.0
 
 
 #: What wrong data may raise where it is taken apart.
@@ -122,6 +126,9 @@ class Run:
         self._problem = ""
         self._told = False
         self._timed_out = False
+        self._reported: pytest.TestReport | None = None
+        self._terminal: TerminalMode | None = None
+        self._interrupted = 0.0
         self._exceptions: dict[str, BaseException | None] = {}
         self._started = time.time()
         self._phases: list[pytest.TestReport] = []
@@ -216,7 +223,45 @@ class Run:
                 self._problem = self._explain_end()
                 return None
             else:
-                self._template.wait(self._results, self._deadline)
+                self._wait(self._deadline)
+
+    def _wait(self, deadline: float | None) -> None:
+        """Wait for a message; raises TimeoutError, unless somebody debugs, and KeyboardInterrupt.
+
+        Ctrl-C interrupts the test, as it would here, or is its debugger's; a test that goes on all the same
+        is not waited for.
+        """
+        if self._terminal is not None:
+            deadline = None
+        elif self._interrupted and not self._item.config.getoption("usepdb", False):
+            deadline = min(self._interrupted + _INTERRUPTED_WITHIN, deadline or float("inf"))
+        try:
+            self._template.wait(self._results, deadline)
+        except KeyboardInterrupt:
+            if not self._pid or (self._interrupted and self._terminal is None):
+                raise
+            self._interrupted = time.monotonic()
+            self._template.signal(self._pid, signal.SIGINT)
+        except TimeoutError:
+            if self._interrupted:
+                raise KeyboardInterrupt from None
+            raise
+
+    def _debugger(self, event: str) -> None:
+        self._interrupted = 0.0
+        if event == "left":
+            self._terminal = None
+            return
+        if event == "post_mortem" and self._reported is not None:
+            mark_as_debugged(self._reported)
+        if self._terminal is None:
+            self._terminal = TerminalMode(self._item.config)
+        # Somebody who debugs takes the time that it takes.
+        self._deadline = None
+        try:
+            frames.send(self._socket, frames.GO)
+        except ChannelError:
+            pass  # how it ended is told where its report is missing
 
     def _take_from_template(self) -> None:
         frame = self._template.reader.take()
@@ -271,6 +316,8 @@ class Run:
             elif kind == frames.COVERAGE:
                 self._template.coverage.add(message)
                 return None
+            elif kind == frames.DEBUGGER:
+                replay = partial(self._debugger, str(message))
             elif kind == frames.DONE:
                 replay = self._finish_results
             else:
@@ -287,6 +334,7 @@ class Run:
             raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
         self._phases.append(report)
         set_report_sections(self._item, report)
+        self._reported = report
         error = message["exception"]
         self._exceptions[when] = None if error is None else from_data(error)
         return report
@@ -350,6 +398,8 @@ class Run:
         finally:
             self._socket.close()
             self._remove_cgroup()
+            if self._terminal is not None:
+                self._terminal.restore()
         if not self._done and not self._problem:
             self._problem = self._explain_end()
         return "" if self._told else self._problem
@@ -382,6 +432,8 @@ class Run:
     def _ends_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while not self._template.finished:
+            if self._terminal is not None:
+                deadline = time.monotonic() + seconds
             if time.monotonic() > deadline:
                 return False
             self._take_from_template()
@@ -389,7 +441,7 @@ class Run:
             if self._has_ended():
                 break
             try:
-                self._template.wait(self._results, deadline)
+                self._wait(deadline)
             except TimeoutError:
                 return False
         return True

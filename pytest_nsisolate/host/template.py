@@ -18,7 +18,13 @@ import cloudpickle
 import pytest
 
 from .. import __file__ as _package_file
-from ..pytest_private import base_temp, global_captures, terminal_markup, worker_input
+from ..pytest_private import (
+    base_temp,
+    global_captures,
+    original_stdin,
+    terminal_markup,
+    worker_input,
+)
 from ..rootfs.kinds import Sandbox
 from ..rootfs.sandbox import Prepared, prepare
 from ..runtime.cgroups.series import Series
@@ -31,6 +37,7 @@ from ..runtime.spec.writer import to_config
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.limits import SECTION_LIMIT
+from ..wire.program import describe_program
 from .coverage import CoverageOfTests
 from .coverage import order_of as coverage_order
 
@@ -116,9 +123,10 @@ class Template:
             json.dump(self._order(prepared, ordinary, cwd), stream)
 
     def _streams(self) -> list[tuple[int, int, int]]:
-        """Return what to do with the standard streams: with capturing on, the terminal is not for tests."""
+        """Return what makes the standard streams those that pytest itself was started with."""
         captures = global_captures(self._config)
-        return [(os.POSIX_SPAWN_DUP2, c.targetfd_save, stream) for stream, c in captures.items()]
+        fds = {0: original_stdin(self._config)} | {n: c.targetfd_save for n, c in captures.items()}
+        return [(os.POSIX_SPAWN_DUP2, fd, stream) for stream, fd in fds.items() if fd != stream]
 
     def _order(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> dict[str, Any]:
         boot = _TEMPLATE.format(path=[entry or cwd for entry in sys.path])
@@ -149,6 +157,7 @@ class Template:
             "markup": terminal_markup(self._config),
             "basetemp": self._base_temp,
             "environ": dict(os.environ),
+            "program": describe_program(),
             "coverage": coverage_order(self._config),
             "namespaces": (outer_flags(plan), inner_flags(plan)),
             "process": {

@@ -24,6 +24,7 @@ from .channel import (
     WANT_MAPS,
     Channel,
 )
+from .descriptors import close_all_but
 from .errors import KernelCallError, SetupError
 from .executable import DEFAULT_UMASK, execute, find_executable, seal, with_home
 from .launch_options import LaunchOptions
@@ -129,8 +130,10 @@ def become_root_inside() -> None:
     for call in (os.setresgid, os.setresuid):
         try:
             call(0, 0, 0)
-        except OSError:
-            return
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.EPERM):
+                return  # it has none, or we may not be it
+            raise SetupError("id maps", f"{call.__name__}(0, 0, 0)", error.errno or 0) from error
 
 
 def write_oom_score_adj(process: Process) -> None:
@@ -160,10 +163,7 @@ def container(
     set_names(plan)
     options.detail(f"child process in init(): builds the root from {plan.root.path}")
     own_namespace = plan.creates("mount")
-    if plan.has("mount"):
-        root_fd = prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
-    else:
-        root_fd = open_root(plan.root.path)
+    root_fd = _open_root(plan, own_namespace=own_namespace)
     slave = build_root(plan, root_fd, channel, preparation)
     if has_runtime_hooks(plan):
         channel.send(BUILT)
@@ -180,11 +180,12 @@ def container(
     raise_rlimits(process.rlimits)
     if settings is not None:
         settings.apply()
+    _say_what_comes(process, options)
+    close_all_but(options.preserve_fds, channel, options.gate, syscall_filter)
     become_in_cwd(process, keep=capabilities_for(syscall_filter, process))
     program = find_executable(process) if process.args else ""
-    options.detail(f"init: user {process.user.uid}:{process.user.gid}, in {process.cwd}: {program}")
     process = with_home(process)
-    channel = wait_for_go(channel, options, preparation.kept_fds)
+    channel = wait_for_go(channel, options)
     try:
         seal(process, options.preserve_fds)
         if plan.hooks.start_container:
@@ -199,6 +200,18 @@ def container(
         execute(program, process, syscall_filter)
     except BaseException as error:
         report_and_exit(error, channel)
+
+
+def _open_root(plan: Plan, *, own_namespace: bool) -> int:
+    if not plan.has("mount"):
+        return open_root(plan.root.path)
+    return prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
+
+
+def _say_what_comes(process: Process, options: LaunchOptions) -> None:
+    user = process.user
+    options.detail(f"init: user {user.uid}:{user.gid}, in {process.cwd}: {' '.join(process.args)}")
+    options.detail("init: closing the pipe to signal completion")
 
 
 def _change_root(root_fd: int, options: LaunchOptions) -> None:
@@ -244,17 +257,9 @@ def join_session_keyring(name: str) -> None:
         raise SetupError("session keyring", error.call, error.errno or 0, hint) from error
 
 
-def wait_for_go(
-    channel: Channel, options: LaunchOptions, kept_fds: tuple[int, ...] = ()
-) -> Channel:
-    """Wait for GO, at the gate if there is one; return the channel to whoever said it.
-
-    At the gate everything is closed but what execve needs: *kept_fds*, and those that are preserved.
-    """
+def wait_for_go(channel: Channel, options: LaunchOptions) -> Channel:
+    """Wait for GO, at the gate if there is one; return the channel to whoever said it."""
     gate = options.gate
-    options.detail("init: closing the pipe to signal completion")
-    if gate is not None:
-        _close_all_but(options.preserve_fds, channel.fileno(), gate.fileno(), *kept_fds)
     channel.send(READY)
     channel.receive(GO)
     if gate is not None:
@@ -263,15 +268,6 @@ def wait_for_go(
     if options.attended:
         die_with_launcher(channel)
     return channel
-
-
-def _close_all_but(preserved: int, *kept: int) -> None:
-    """Close what our creator had open: whoever waits for its end should not wait for ours."""
-    first = 3 + preserved
-    for fd in sorted(fd for fd in kept if fd >= first):
-        os.closerange(first, fd)
-        first = fd + 1
-    os.closerange(first, 2**31 - 1)
 
 
 def settings_of(plan: Plan, process: Process) -> Settings | None:

@@ -12,6 +12,7 @@ from . import namespaces, own_executable
 from . import syscalls as sys
 from .cgroup_joining import join_cgroups
 from .channel import FORKED, GO, READY, TERMINAL, Channel
+from .descriptors import close_all_but
 from .errors import KernelCallError, LifecycleError, SetupError
 from .executable import execute, find_executable, seal, with_home
 from .init import (
@@ -199,6 +200,8 @@ def _second_stage(
     raise_rlimits(process.rlimits)
     if joined.settings is not None:
         joined.settings.apply()
+    options.detail(f"setns_init: about to exec {' '.join(process.args)}")
+    close_all_but(options.preserve_fds, channel, None, syscall_filter)
     become_in_cwd(process, keep=capabilities_for(syscall_filter, process))
     program = find_executable(process)
     process = with_home(process)
@@ -206,7 +209,6 @@ def _second_stage(
     channel.receive(GO)
     if options.attended:
         die_with_launcher(channel)
-    options.detail(f"setns_init: about to exec {program}")
     seal(process, options.preserve_fds)
     lower_rlimits(process.rlimits)
     execute(program, process, syscall_filter)

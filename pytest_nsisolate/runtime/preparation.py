@@ -60,12 +60,6 @@ class Preparation:
             os.close(fd)
         self.binds = {}
 
-    @property
-    def kept_fds(self) -> tuple[int, ...]:
-        """Return the descriptors that init needs until execve."""
-        found = self.syscall_filter
-        return () if found is None or found.socket_fd < 0 else (found.socket_fd,)
-
     def finish(self, plan: Plan, pid: int) -> None:
         """Do what has to wait until the container is built, and comes before its process runs."""
         if self.cgroup is not None:

@@ -115,29 +115,21 @@ def set_ids(user: User) -> None:
 
 
 def _set_groups(user: User) -> None:
-    if user.keep_groups or (not user.additional_gids and not _may_set_groups()):
+    if user.keep_groups:
         return
     try:
         os.setgroups(user.additional_gids)
     except OSError as error:
+        # Asked of the kernel, and not of /proc/self/setgroups: that /proc may be a file of the rootfs, and
+        # root's groups would stay. Where the kernel denies it, they are the caller's own (CVE-2014-8989).
         if error.errno == errno.EPERM and not user.additional_gids:
-            return  # setgroups is denied, and there was no /proc to tell
+            return
         raise SetupError(
             "process.user",
             f"setgroups({list(user.additional_gids)})",
             error.errno or 0,
             "additionalGids needs a user namespace whose maps root, or newgidmap, wrote",
         ) from error
-
-
-def _may_set_groups() -> bool:
-    if not sys.capget()[0] & 1 << NUMBERS["CAP_SETGID"]:
-        return False
-    try:
-        with open("/proc/self/setgroups") as file:
-            return file.read().strip() == "allow"
-    except OSError:
-        return True
 
 
 def ungrantable(plan: Plan) -> list[str]:

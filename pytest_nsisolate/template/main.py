@@ -13,6 +13,7 @@ from .. import originals
 from ..runtime.channel import Channel
 from ..wire import frames
 from ..wire.limits import STACKS_SIGNAL
+from ..wire.program import resemble
 from .capture import Streams
 from .link import Files, Link
 
@@ -23,7 +24,6 @@ def main() -> NoReturn:
     factory = Channel.from_fd(int(sys.argv[2]))
     for fd in (host.fileno(), factory.fileno()):
         os.set_inheritable(fd, False)
-    sys.argv[:] = [sys.argv[0]]
     code = 1
     try:
         reader = frames.FrameReader(host, fds=True)
@@ -49,6 +49,7 @@ def _serve(start: dict[str, Any], link: Link, files: Files, streams: Streams) ->
 
     # Before anything of the user's is loaded.
     originals.keep()
+    resemble(start["program"])
     data_file = measuring.begin(start["coverage"])
     config = make_config(start["args"])
     make_worker(config, start["workerinput"])
@@ -82,8 +83,6 @@ _NEUTRAL = {
     "json_report": False,
     "pastebin": None,
     "log_file": None,
-    "usepdb": False,
-    "trace": False,
     "maxfail": 0,
     "collectonly": False,
     "continue_on_collection_errors": True,

@@ -123,6 +123,15 @@ class Reporter:
         if self._measurement is not None:
             self._measurement.guard(self.measured)
 
+    def debugger(self, event: str) -> bool:
+        """Tell the host what a debugger does, and wait until it may; False where no item is running."""
+        if self._results is None:
+            return False
+        frames.send(self._results, frames.DEBUGGER, dump(event))
+        if event != "left":
+            self._results.recv(frames.HEADER, socket.MSG_WAITALL)
+        return True
+
     def measured(self) -> None:
         """Send what was measured."""
         if self._results is not None and self._measurement is not None:

@@ -16,6 +16,7 @@ from .ahead import Ahead
 from .capture import SharedCapture, Streams
 from .clone import Clone, Cloner
 from .collection import Collection
+from .debugging import Debugging
 from .link import Files, Link
 from .measuring import Measurement, adopt
 from .protocol import ItemRunner, is_torn_down, tear_down_to
@@ -61,6 +62,8 @@ class TemplatePlugin:
         share_base_temp(config, self._start["basetemp"])
         let_faulthandler_write_to(config, self._streams.stderr)
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
+        self._debugging = Debugging(config, self._streams, self._reporter.debugger)
+        config.pluginmanager.register(self._debugging, "nsisolate-debugging")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool:
@@ -120,17 +123,25 @@ class TemplatePlugin:
             return
         self._last = item
         frames.send(self._host, frames.SETTING_UP, dump({"pid": os.getpid()}))
-        clone: Clone | dict[str, Any] | None = self._ahead.send(item, order, results)
-        if isinstance(clone, Clone):
-            results.close()
-            self._cloner.announce(clone)
-        else:
+        with self._debugging.running():
+            ended = self._clone_of(item, order, results)
+            if isinstance(ended, Clone):
+                self._prepare_next(order)
+                ended = self._cloner.attend(ended, entirely=bool(order["doors"]))
+        frames.send(self._host, frames.ENDED, dump(ended))
+
+    def _clone_of(
+        self, item: pytest.Item, order: dict[str, Any], results: socket.socket
+    ) -> Clone | dict[str, Any]:
+        """Return the clone that runs *item*, or how the run has ended without one."""
+        assert self._capture is not None
+        waiting = self._ahead.send(item, order, results)
+        if waiting is None:
             self._capture.start()
-            clone = self._runner(item, order, results).run()
-        if isinstance(clone, Clone):
-            self._prepare_next(order)
-            clone = self._cloner.attend(clone, entirely=bool(order["doors"]))
-        frames.send(self._host, frames.ENDED, dump(clone))
+            return self._runner(item, order, results).run()
+        results.close()
+        self._cloner.announce(waiting)
+        return waiting
 
     def _runner(
         self, item: pytest.Item, order: dict[str, Any], results: socket.socket | None

@@ -31,6 +31,8 @@ RUN = 2
 TEAR_DOWN = 3
 FINISH = 4
 MEASURE = 5
+# host to test
+GO = 8
 # template to host: data
 READY = 16
 FAILED = 17
@@ -46,8 +48,9 @@ WARNING = 34
 STOP = 35
 DONE = 36
 COVERAGE = 37
+DEBUGGER = 40
 
-_HEADER = 5
+HEADER = 5
 #: A report with its output; what a hostile test could make the host hold at a time.
 LIMIT = 256 * 1024 * 1024
 _CHUNK = 256 * 1024
@@ -108,16 +111,16 @@ class FrameReader:
 
     def take(self) -> tuple[int, bytes] | None:
         """Return the next whole frame, or None. Raises ChannelError for one that is too long."""
-        if len(self._buffer) < _HEADER:
+        if len(self._buffer) < HEADER:
             return None
-        length = int.from_bytes(self._buffer[1:_HEADER], "big")
+        length = int.from_bytes(self._buffer[1:HEADER], "big")
         if length > self._limit:
             raise ChannelError(f"a message of {length} bytes is over the limit of {self._limit}")
-        if len(self._buffer) < _HEADER + length:
+        if len(self._buffer) < HEADER + length:
             return None
         kind = self._buffer[0]
-        payload = bytes(self._buffer[_HEADER : _HEADER + length])
-        del self._buffer[: _HEADER + length]
+        payload = bytes(self._buffer[HEADER : HEADER + length])
+        del self._buffer[: HEADER + length]
         return kind, payload
 
     def take_fds(self) -> list[int]:

@@ -19,7 +19,7 @@ import os
 
 from .. import init, namespaces
 from ..channel import READY, Channel
-from ..errors import LifecycleError, NsisolateError, SpecError
+from ..errors import LifecycleError, NsisolateError, SpecError, call_of, explain
 from ..launch_options import LaunchOptions, silent
 from ..launcher import Launched, launch
 from ..mounts.mount import access_times_of_the_host
@@ -130,8 +130,13 @@ def _prepare(request: Request) -> Preparation:
                 f"linux.cgroupsPath: container's cgroup is not empty: {shared[0]}; what is in there shares "
                 "its limits, and will neither be killed nor paused with it"
             )
-    if preparation.groups() is not None:
-        _save(request, 0, CREATING, preparation)
+    try:
+        if preparation.groups() is not None:
+            _save(request, 0, CREATING, preparation)
+    except BaseException:
+        preparation.close()
+        _remove_groups(preparation, request.warn)
+        raise
     return preparation
 
 
@@ -265,7 +270,14 @@ def destroy(request: Request, preparation: Preparation) -> None:
         return  # somebody else has deleted it; another one may have its name by now
     _remove_groups(preparation, request.warn)
     if directory is not None:
-        directory.remove()
+        try:
+            directory.remove()
+        except OSError as error:
+            # The reason why we are here, if there is one, is the error to end with.
+            number = error.errno or 0
+            request.warn(
+                f"state: cannot remove {directory.path}: {call_of(error)}: {explain(number)}"
+            )
     call_poststop_hooks(request.plan, request.id, request.bundle, request.warn)
 
 

@@ -127,8 +127,12 @@ class Directory:
                 ) from None
             except FileNotFoundError:
                 continue  # the root was empty, and has just been removed
-        self._lock()
-        self._write("config.json", config)
+        try:
+            self._lock()
+            self._write("config.json", config)
+        except BaseException:
+            self.remove()
+            raise
 
     def __enter__(self) -> Self:
         """Wait for the lock. Raises LifecycleError if there is no such container."""
@@ -247,9 +251,16 @@ def write_atomically(path: str, content: bytes) -> None:
     """Write a file that is either there and whole, or not there."""
     directory, name = os.path.split(path)
     temporary = os.path.join(directory, f".{name}.{os.getpid()}")
-    with open(temporary, "wb") as file:
-        file.write(content)
-    os.rename(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+        os.rename(temporary, path)
+    except OSError:
+        try:
+            os.unlink(temporary)
+        except FileNotFoundError:
+            pass
+        raise
 
 
 def containers(root: str) -> list[Directory]:

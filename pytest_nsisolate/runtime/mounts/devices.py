@@ -194,8 +194,11 @@ def _link(path: str, target: str, plan: Plan, root_fd: int) -> None:
     directory, _, name = path.rpartition("/")
     try:
         parent_fd = open_path(root_fd, directory)
-    except KernelCallError:
-        return
+    except KernelCallError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return  # the container has no such directory
+        call = f"symlink {path} to {target}: {error.call}"
+        raise SetupError("linux.devices", call, error.errno or 0) from error
     try:
         if name == "ptmx" and not _has_ptmx(plan, parent_fd):
             return
