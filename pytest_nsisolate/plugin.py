@@ -30,10 +30,12 @@ from .runtime.errors import NsisolateError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .host.launching import Launcher
     from .host.pool import Pool
     from .host.run import ItemRun
     from .rootfs.kinds import Sandbox
 
+_IS_LINUX = sys.platform.startswith("linux")
 _REQUEST = pytest.StashKey[Request | None]()
 _RUN = pytest.StashKey["ItemRun | None"]()
 
@@ -73,6 +75,7 @@ class Isolation:
         self._tells_costs = costs_are_wanted(config)
         self._pool: Pool | None = None
         self._order: Order | None = None
+        self._launcher: Launcher | None = None
         self._unavailable = ""
         self._unenforceable: dict[Limits, str] = {}
         self._env: dict[str, str] = {}
@@ -91,11 +94,26 @@ class Isolation:
 
             replace_pdb(self._config, _REQUEST)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Start the launcher of the first sandbox, if there will be one, while tests are collected."""
+        option = self._config.option
+        is_for_others = option.collectonly or getattr(option, "dist", "no") != "no"
+        if not is_for_others and _IS_LINUX and wants_everything(self._config):
+            self._launcher = self._launcher_now()
+
+    def _launcher_now(self) -> Launcher:
+        """Return the launcher that was started ahead, or a new one."""
+        from .host.launching import Launcher
+
+        launcher, self._launcher = self._launcher, None
+        return launcher or Launcher(self._config)
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Work out what each item asks for, when everybody has had their say about marks."""
         self._warn_of_pytest_isolated()
-        if not sys.platform.startswith("linux"):
+        if not _IS_LINUX:
             self._unavailable = f"there are no Linux namespaces on {sys.platform}"
         options = Options(self._config)
         self._env = dict(options.env)
@@ -131,6 +149,8 @@ class Isolation:
             self._open(paths, limited)
 
     def _open(self, paths: dict[Sandbox, list[str]], limited: dict[Limits, str]) -> None:
+        if not self._unavailable:
+            self._launcher = self._launcher_now()  # it starts while we import
         from . import originals
         from .host.diagnosis import explained
         from .host.pool import Pool
@@ -140,7 +160,14 @@ class Isolation:
         try:
             if self._unavailable:
                 raise NsisolateError(self._unavailable)
-            self._pool = Pool(self._config, paths, self._env, self._coverage, limited=bool(limited))
+            self._pool = Pool(
+                self._config,
+                paths,
+                self._env,
+                self._coverage,
+                self._launcher_now(),
+                limited=bool(limited),
+            )
             self._order = Order()
             self._config.pluginmanager.register(self._order, "nsisolate-order")
             self._pool.template_for(next(iter(paths)))
@@ -277,6 +304,8 @@ class Isolation:
 
     def pytest_unconfigure(self) -> None:
         """Leave nothing behind, however the session ended."""
+        if self._launcher is not None:
+            self._launcher.discard()
         if self._pool is not None:
             self._pool.kill()
 

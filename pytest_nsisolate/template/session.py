@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from typing import Any
@@ -40,6 +41,7 @@ class TemplatePlugin:
         data_file: str | None,
     ) -> None:
         self._start = start
+        self._thresholds: tuple[int, int, int] = start["thresholds"]
         self._host = link.host
         self._reader = link.reader
         self._reporter = Reporter(config)
@@ -81,6 +83,10 @@ class TemplatePlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Obey the host until it says FINISH."""
+        # What was imported and collected is there to stay; looking for garbage in it would only take time.
+        gc.freeze()
+        if not gc.get_threshold()[0]:  # or somebody has chosen another meanwhile
+            gc.set_threshold(*self._thresholds)
         session.testscollected = 1  # or the session would end as "no tests collected"
         files = (self._files.out, self._files.err)
         self._capture = SharedCapture(session.config, files, self._streams)
