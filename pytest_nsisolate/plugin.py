@@ -146,9 +146,11 @@ class Isolation:
                 if request.limits != NO_LIMITS:
                     limited.setdefault(request.limits, item.nodeid)
         if paths:
-            self._open(paths, limited)
+            self._open(paths, limited, len(session.items))
 
-    def _open(self, paths: dict[Sandbox, list[str]], limited: dict[Limits, str]) -> None:
+    def _open(
+        self, paths: dict[Sandbox, list[str]], limited: dict[Limits, str], tests: int
+    ) -> None:
         if not self._unavailable:
             self._launcher = self._launcher_now()  # it starts while we import
         from . import originals
@@ -166,6 +168,7 @@ class Isolation:
                 self._env,
                 self._coverage,
                 self._launcher_now(),
+                tests=tests,
                 limited=bool(limited),
             )
             self._order = Order()

@@ -68,11 +68,13 @@ class Pool:
         coverage: CoverageOfTests,
         launcher: Launcher,
         *,
+        tests: int,
         limited: bool = False,
     ) -> None:
         self._launcher: Launcher | None = launcher
         self._config = config
         self._paths = paths
+        self._tests = tests
         self._env = env
         self._templates: dict[Sandbox, Template] = {}
         self._failures: dict[Sandbox, NsisolateError] = {}
@@ -115,7 +117,14 @@ class Pool:
         launcher, self._launcher = self._launcher or Launcher(self._config), None
         try:
             template = Template(
-                self._config, sandbox, paths, self._env, self._coverage, launcher, series
+                self._config,
+                sandbox,
+                paths,
+                self._tests,
+                self._env,
+                self._coverage,
+                launcher,
+                series,
             )
         except BaseException:
             launcher.discard()

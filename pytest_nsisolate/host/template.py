@@ -66,6 +66,7 @@ class Template:
         config: pytest.Config,
         sandbox: Sandbox,
         paths: list[str],
+        tests: int,
         env: dict[str, str],
         coverage: CoverageOfTests,
         launcher: Launcher,
@@ -75,6 +76,7 @@ class Template:
         self.series = series
         self._config = config
         self._paths = paths
+        self._tests = tests
         self._env = env
         self.coverage = coverage
         self.sandbox = sandbox
@@ -129,6 +131,7 @@ class Template:
             "args": list(self._config.invocation_params.args),
             "workerinput": worker_input(self._config),
             "paths": self._paths,
+            "tests": self._tests,
             "markup": terminal_markup(self._config),
             "basetemp": self._base_temp,
             "environ": dict(os.environ),

@@ -31,6 +31,7 @@ from ..runtime.syscalls_keyctl import keyctl_join_session_keyring
 from ..wire import frames
 from ..wire.data import dump
 from .link import Link
+from .memory import Memory
 
 
 class Cloned(ProtocolExit):
@@ -70,6 +71,7 @@ class Cloner:
         #: The containers that are being removed, and the pids of clones that are not reaped.
         self._ending: set[str] = set()
         self._alive: set[int] = set()
+        self._memory = Memory(start["tests"])
         self.is_clone = False
 
     def follow(self, order: dict[str, Any]) -> None:
@@ -93,6 +95,7 @@ class Cloner:
 
         *doors* are those of the test's cgroup, if it has one.
         """
+        self._memory.settle()
         try:
             self._factory.send(WANT_HOLDER)
             (holder, init), pidfd = self._receive(HOLDER)
