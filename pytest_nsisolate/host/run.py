@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 import time
@@ -10,7 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-import cloudpickle
 import pytest
 
 from ..limits import size_text
@@ -139,7 +139,7 @@ class Run:
         doors = limited.open_doors() if limited is not None else ()
         try:
             fds = (theirs.fileno(), *doors)
-            template.tell(frames.RUN, cloudpickle.dumps(self._order()), fds)
+            template.tell(frames.RUN, pickle.dumps(self._order()), fds)
         except NsisolateError as error:
             self._problem = f"before this test {error}"
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import pickle
 import select
 import signal
 import subprocess
@@ -239,7 +240,7 @@ class Template:
 
     def tear_down(self, chain: list[list[str]]) -> Any:
         """Tear down what an item with that *chain* does not need; return errors and output."""
-        self.tell(frames.TEAR_DOWN, cloudpickle.dumps({"chain": chain}))
+        self.tell(frames.TEAR_DOWN, pickle.dumps({"chain": chain}))
         return self.expect(frames.TORN_DOWN)
 
     def measured(self) -> None:

@@ -153,6 +153,14 @@ class Cloner:
         os.environ.update(order["env"])
         faulthandler.enable(file=self._stacks, all_threads=True)
 
+    def has_company(self) -> bool:
+        """Tell whether there are processes, of wide fixtures, beside us, the factory and our clones.
+
+        Those whose parent has ended are the keeper's children, as the factory is.
+        """
+        orphans = _read_pids("/proc/1/task/1/children") - {os.getppid()}
+        return bool(orphans or _own_children() - self._alive)
+
     def ask(self, clone: Clone) -> None:
         """Ask the factory whether a clone's container is as it would be if it were made now."""
         self._factory.send(CHECK_HOLDER, clone.holder)

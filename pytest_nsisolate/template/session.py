@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import pickle
 import socket
 from typing import Any
 
-import cloudpickle
 import pytest
 
 from ..pytest_private import let_faulthandler_write_to, share_base_temp, silence_terminal
@@ -94,9 +94,9 @@ class TemplatePlugin:
         while True:
             kind, payload = self._reader.receive()
             if kind == frames.RUN:
-                self._run(cloudpickle.loads(payload))
+                self._run(payload)
             elif kind == frames.TEAR_DOWN:
-                self._tear_down(session, cloudpickle.loads(payload))
+                self._tear_down(session, pickle.loads(payload))
             elif kind == frames.MEASURE:
                 measured = self._measurement.take() if self._measurement is not None else []
                 frames.send(self._host, frames.MEASURED, dump(measured))
@@ -107,10 +107,11 @@ class TemplatePlugin:
         frames.send(self._host, frames.TORN_DOWN, dump(self._with_output(report)))
         return True
 
-    def _run(self, order: dict[str, Any]) -> None:
+    def _run(self, payload: bytes) -> None:
+        order = pickle.loads(payload)
         results_fd, *doors = self._reader.take_fds()
         results = socket.socket(fileno=results_fd)
-        order["doors"] = doors
+        order["doors"], order["pickled"] = doors, payload
         try:
             self._run_with(order, results)
         finally:
