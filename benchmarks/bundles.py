@@ -94,6 +94,8 @@ def _time(command: list[str], error: int) -> tuple[float, int]:
 def peak_kib(cache: Path, command: list[str]) -> int:
     """Return the largest resident set of a run and of its children, in KiB.
 
-    busybox's ``time`` tells: what this interpreter starts begins with the memory of this interpreter.
+    busybox's ``time`` tells: what this interpreter starts begins with the memory of this interpreter. It
+    takes the kernel's KiB for pages.
     """
-    return _run_apart(cache, [BUSYBOX, "time", "-f", "%M", *command])[1]
+    reported = _run_apart(cache, [BUSYBOX, "time", "-f", "%M", *command])[1]
+    return reported * 1024 // os.sysconf("SC_PAGE_SIZE")

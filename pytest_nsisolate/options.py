@@ -54,6 +54,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="what to do when isolation is asked for: require it (default), skip the test if this "
         "machine cannot give it, or turn it off",
     )
+    group.addoption(
+        "--nsisolate-stats",
+        action="store_true",
+        default=False,
+        help="print at the end what the sandboxes cost: time, CPU, memory, and the most expensive tests",
+    )
     parser.addini("nsisolate_all", "run every test isolated", type="bool", default=False)
     parser.addini("nsisolate_network", "host (default) or none", default="host")
     parser.addini("nsisolate_hostname", "the host name inside", default="nsisolate")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .costs import Costs, add_cost, costs_are_wanted
 from .host.coverage import CoverageOfTests
 from .host.phases import RemoteReports, ReportSource
 from .limits import NO_LIMITS, Limits
@@ -36,10 +37,12 @@ from .runtime.errors import NsisolateError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .host.launching import Launcher
     from .host.pool import Pool
     from .host.run import ItemRun
     from .rootfs.kinds import Sandbox
 
+_IS_LINUX = sys.platform.startswith("linux")
 _REQUEST = pytest.StashKey[Request | None]()
 _RUN = pytest.StashKey["ItemRun | None"]()
 
@@ -55,6 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
     mode = config.getoption("nsisolate")
     assert mode in MODES
     if mode != "off":
+        if costs_are_wanted(config):
+            config.pluginmanager.register(Costs(config), "nsisolate-costs")
         coverage = CoverageOfTests()
         isolation = Isolation(config, mode, coverage)
         config.pluginmanager.register(isolation, "nsisolate-isolation")
@@ -77,8 +82,10 @@ class Isolation:
         self._config = config
         self._coverage = coverage
         self._mode = mode
+        self._tells_costs = costs_are_wanted(config)
         self._pool: Pool | None = None
         self._order: Order | None = None
+        self._launcher: Launcher | None = None
         self._unavailable = ""
         self._unenforceable: dict[Limits, str] = {}
         self._env: dict[str, str] = {}
@@ -97,11 +104,26 @@ class Isolation:
 
             replace_pdb(self._config, _REQUEST)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Start the launcher of the first sandbox, if there will be one, while tests are collected."""
+        option = self._config.option
+        is_for_others = option.collectonly or getattr(option, "dist", "no") != "no"
+        if not is_for_others and _IS_LINUX and wants_everything(self._config):
+            self._launcher = self._launcher_now()
+
+    def _launcher_now(self) -> Launcher:
+        """Return the launcher that was started ahead, or a new one."""
+        from .host.launching import Launcher
+
+        launcher, self._launcher = self._launcher, None
+        return launcher or Launcher(self._config)
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Work out what each item asks for, when everybody has had their say about marks."""
         self._warn_of_pytest_isolated()
-        if not sys.platform.startswith("linux"):
+        if not _IS_LINUX:
             self._unavailable = f"there are no Linux namespaces on {sys.platform}"
         options = Options(self._config)
         self._env = dict(options.env)
@@ -134,9 +156,13 @@ class Isolation:
                 if request.limits != NO_LIMITS:
                     limited.setdefault(request.limits, item.nodeid)
         if paths:
-            self._open(paths, limited)
+            self._open(paths, limited, len(session.items))
 
-    def _open(self, paths: dict[Sandbox, list[str]], limited: dict[Limits, str]) -> None:
+    def _open(
+        self, paths: dict[Sandbox, list[str]], limited: dict[Limits, str], tests: int
+    ) -> None:
+        if not self._unavailable:
+            self._launcher = self._launcher_now()  # it starts while we import
         from . import originals
         from .host.diagnosis import explained
         from .host.pool import Pool
@@ -146,7 +172,15 @@ class Isolation:
         try:
             if self._unavailable:
                 raise NsisolateError(self._unavailable)
-            self._pool = Pool(self._config, paths, self._env, self._coverage, limited=bool(limited))
+            self._pool = Pool(
+                self._config,
+                paths,
+                self._env,
+                self._coverage,
+                self._launcher_now(),
+                tests=tests,
+                limited=bool(limited),
+            )
             self._order = Order()
             self._config.pluginmanager.register(self._order, "nsisolate-order")
             self._pool.template_for(next(iter(paths)))
@@ -233,10 +267,10 @@ class Isolation:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Iterator[None]:
         """Wait for the sandbox's teardown of an isolated item, then tear wider scopes down."""
-        from .host.reruns import is_to_be_rerun
-
         run = item.stash.get(_RUN, None)
         if run is not None:
+            from .host.reruns import is_to_be_rerun
+
             with interruptible(item.config):
                 report = run.phase("teardown")
                 problem = run.finish()
@@ -251,6 +285,8 @@ class Isolation:
                     if not report.failed:
                         run.blame("teardown", torn_down.error)
                     torn_down.merge_into(report)
+            if self._tells_costs:
+                add_cost(report, run.cost())
             raise run.remote_phase("teardown", report)
         result = yield
         if self._pool is not None:
@@ -273,6 +309,8 @@ class Isolation:
 
     def pytest_unconfigure(self) -> None:
         """Leave nothing behind, however the session ended."""
+        if self._launcher is not None:
+            self._launcher.discard()
         if self._pool is not None:
             self._pool.kill()
 

@@ -81,6 +81,14 @@ def share_base_temp(config: pytest.Config, path: str | None) -> None:
         factory._given_basetemp = factory._basetemp = Path(path)
 
 
+def least_duration(config: pytest.Config) -> float:
+    """Return the seconds below which ``--durations`` leaves something out."""
+    if config.get_verbosity() > 1:
+        return 0.0
+    least: float | None = getattr(config.option, "durations_min", None)
+    return 0.005 if least is None else least
+
+
 def disarm_faulthandler() -> None:
     """Stop pytest's watchdog (``faulthandler_timeout``), whose thread no fork of ours would have."""
     faulthandler.cancel_dump_traceback_later()

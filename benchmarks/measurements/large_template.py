@@ -9,7 +9,7 @@ from ..peers import OURS
 if TYPE_CHECKING:
     from ..laboratory import Laboratory
 
-_TESTS = 100
+_TESTS = 200
 #: Megabytes of Python objects; a template without any has about 30.
 _SIZES = {"30 MB": 0, "300 MB": 270, "1 GB": 970}
 

@@ -12,6 +12,7 @@ from ..rootfs.sandbox import readonly_projects
 from ..runtime.errors import NsisolateError, SetupError
 from .coverage import CoverageOfTests
 from .fixtures import ship_host_fixtures
+from .launching import Launcher
 from .limiting import Enforcement, Limited, find_enforcement, new_series
 from .run import Run, chain_of
 from .template import Template
@@ -27,11 +28,15 @@ class Pool:
         paths: dict[Sandbox, list[str]],
         env: dict[str, str],
         coverage: CoverageOfTests,
+        launcher: Launcher,
         *,
+        tests: int,
         limited: bool = False,
     ) -> None:
+        self._launcher: Launcher | None = launcher
         self._config = config
         self._paths = paths
+        self._tests = tests
         self._env = env
         self._templates: dict[Sandbox, Template] = {}
         self._failures: dict[Sandbox, NsisolateError] = {}
@@ -71,7 +76,21 @@ class Pool:
     def _try(self, sandbox: Sandbox) -> Template:
         series = new_series() if self._limited else None
         paths = self._paths.get(sandbox, [])
-        template = Template(self._config, sandbox, paths, self._env, self._coverage, series)
+        launcher, self._launcher = self._launcher or Launcher(self._config), None
+        try:
+            template = Template(
+                self._config,
+                sandbox,
+                paths,
+                self._tests,
+                self._env,
+                self._coverage,
+                launcher,
+                series,
+            )
+        except BaseException:
+            launcher.discard()
+            raise
         for sentence in readonly_projects(sandbox):
             if sentence not in self._said:
                 self._said.add(sentence)

@@ -12,8 +12,8 @@ from ..wire.data import MalformedData
 _OUTCOMES = ("passed", "failed", "skipped")
 _PHASES = ("setup", "call", "teardown")
 
-#: What the host's own plugins (xdist) put on reports, and believe.
-_RESERVED = ("node", "worker_id", "item_index")
+#: What the host's own plugins (xdist, and we) put on reports, and believe.
+_RESERVED = ("node", "worker_id", "item_index", "nsisolate_cost")
 
 
 def rebuild(item: pytest.Item, message: Any) -> pytest.TestReport:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 import time
@@ -10,7 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-import cloudpickle
 import pytest
 
 from .. import adapters
@@ -65,6 +65,10 @@ class ItemRun(Protocol):
         """End the run; return what was wrong with its end, or an empty string."""
         ...
 
+    def cost(self) -> dict[str, float] | None:
+        """Return what the sandbox cost, if that is known."""
+        ...
+
 
 class NoRun:
     """Stands in where there is no sandbox: its set-up failed or was skipped, the rest is nothing."""
@@ -86,6 +90,10 @@ class NoRun:
     def finish(self) -> str:
         """Do nothing."""
         return ""
+
+    def cost(self) -> dict[str, float] | None:
+        """Return None: there was no sandbox."""
+        return None
 
 
 class Run:
@@ -122,6 +130,7 @@ class Run:
         self._interrupted = 0.0
         self._exceptions: dict[str, BaseException | None] = {}
         self._started = time.time()
+        self._phases: list[pytest.TestReport] = []
         template.forget_output()
         ours, theirs = socket.socketpair()
         self._socket = ours
@@ -129,7 +138,7 @@ class Run:
         doors = limited.open_doors() if limited is not None else ()
         try:
             fds = (theirs.fileno(), *doors)
-            template.tell(frames.RUN, cloudpickle.dumps(self._order()), fds)
+            template.tell(frames.RUN, pickle.dumps(self._order()), fds)
         except NsisolateError as error:
             self._problem = f"before this test {error}"
         finally:
@@ -330,6 +339,7 @@ class Run:
         if report.when != when:
             raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
         self._note_terminal(message["terminal"])
+        self._phases.append(report)
         set_report_sections(self._item, report)
         self._reported = report
         error = message["exception"]
@@ -419,6 +429,20 @@ class Run:
                 self._limited.close()
         except NsisolateError as error:
             self._problem = self._problem or str(error)
+
+    def cost(self) -> dict[str, float] | None:
+        """Return what the sandbox cost, for :class:`..costs.Cost`; None if the test had no such end."""
+        if self._ended is None or "cpu" not in self._ended or not self._phases:
+            return None
+        first, last = self._phases[0], self._phases[-1]
+        set_up = first.stop - self._started - first.duration
+        return {
+            "set_up": max(0.0, set_up),
+            "end": max(0.0, time.time() - last.stop),
+            "test": sum(report.duration for report in self._phases),
+            "cpu": float(self._ended["cpu"]),
+            "peak": int(self._ended["peak"]),
+        }
 
     def _kill_container(self) -> None:
         if self._holder:

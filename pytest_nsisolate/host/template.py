@@ -5,9 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import pickle
 import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,14 +17,8 @@ from typing import IO, Any
 import cloudpickle
 import pytest
 
-from .. import __file__ as _package_file
 from ..pytest_private import base_temp, collected, worker_input, xml_family
-from ..pytest_private_output import (
-    global_captures,
-    original_stdin,
-    terminal_markup,
-    terminal_width,
-)
+from ..pytest_private_output import terminal_markup, terminal_width
 from ..rootfs.kinds import Sandbox
 from ..rootfs.sandbox import Prepared, prepare
 from ..runtime.cgroups.series import Series
@@ -41,14 +35,11 @@ from ..wire.program import describe_program
 from .coverage import CoverageOfTests
 from .coverage import order_of as coverage_order
 from .kept import kept_directories
+from .launching import Launcher
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
-_LAUNCH = (
-    "import sys; sys.path.insert(0, {root!r}); "
-    "from pytest_nsisolate.runtime.factory.launch import main; main()"
-)
 _TEMPLATE = (
-    "import sys; sys.path[:] = {path!r}; from pytest_nsisolate.template.main import main; main()"
+    "import gc; thresholds = gc.get_threshold(); gc.set_threshold(0); import sys; sys.path[:] = {path!r}; "
+    "from pytest_nsisolate.template.main import main; main(thresholds)"
 )
 
 
@@ -74,13 +65,17 @@ class Template:
         config: pytest.Config,
         sandbox: Sandbox,
         paths: list[str],
+        tests: int,
         env: dict[str, str],
         coverage: CoverageOfTests,
+        launcher: Launcher,
         series: Series | None = None,
     ) -> None:
+        self._launcher = launcher
         self.series = series
         self._config = config
         self._paths = paths
+        self._tests = tests
         self._env = env
         self.coverage = coverage
         self.sandbox = sandbox
@@ -95,40 +90,20 @@ class Template:
         prepared = prepare(sandbox, cwd=cwd)
         # A root of the user's own need not hold an interpreter; the template lives in an ordinary one.
         ordinary = prepare(sandbox.replace(rootfs=""), cwd=cwd) if sandbox.rootfs else None
-        self._spawn(prepared, ordinary, cwd)
+        self._send_order(prepared, ordinary, cwd)
         try:
             self._start(prepared, cwd)
         except BaseException:
             self.kill()
             raise
 
-    def _spawn(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> None:
-        host, factory = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket, template = socket.socketpair()
-        order_read, order_write = os.pipe()
-        passed = (factory.fileno(), template.fileno(), order_read)
-        for fd in passed:
-            os.set_inheritable(fd, True)
-        args = [sys.executable, "-I", "-S", "-c", _LAUNCH.format(root=_ROOT), *map(str, passed)]
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # A session of its own: what is typed at the terminal is for pytest to decide on.
-        self._launcher = os.posix_spawn(
-            args[0], args, dict(os.environ), setsid=True, file_actions=self._streams()
-        )
-        for end in (factory, template):
-            end.close()
-        os.close(order_read)
-        self.factory = Channel.from_fd(host.detach())
+    def _send_order(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> None:
+        launcher = self._launcher
+        self.socket = launcher.template
+        self.factory = Channel.from_fd(launcher.factory.detach())
         self.reader = frames.FrameReader(self.socket)
-        with open(order_write, "w") as stream:
+        with open(launcher.take_order(), "w") as stream:
             json.dump(self._order(prepared, ordinary, cwd), stream)
-
-    def _streams(self) -> list[tuple[int, int, int]]:
-        """Return what makes the standard streams those that pytest itself was started with."""
-        captures = global_captures(self._config)
-        fds = {0: original_stdin(self._config)} | {n: c.targetfd_save for n, c in captures.items()}
-        return [(os.POSIX_SPAWN_DUP2, fd, stream) for stream, fd in fds.items() if fd != stream]
 
     def _order(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> dict[str, Any]:
         boot = _TEMPLATE.format(path=[entry or cwd for entry in sys.path])
@@ -156,6 +131,7 @@ class Template:
             "args": list(self._config.invocation_params.args),
             "workerinput": worker_input(self._config),
             "paths": self._paths,
+            "tests": self._tests,
             "markup": terminal_markup(self._config),
             "width": terminal_width(self._config),
             "xml_family": xml_family(self._config),
@@ -268,7 +244,7 @@ class Template:
     def tear_down(self, chain: list[list[str]]) -> Any:
         """Tear down what an item with that *chain* does not need; return errors and output."""
         order = {"chain": chain, "terminal": self.terminal_state}
-        self.tell(frames.TEAR_DOWN, cloudpickle.dumps(order))
+        self.tell(frames.TEAR_DOWN, pickle.dumps(order))
         return self.expect(frames.TORN_DOWN)
 
     def measured(self) -> None:
@@ -306,26 +282,11 @@ class Template:
         self.factory.shut_down()
         self.factory.close()
         self.socket.close()
-        self._reap_launcher()
+        self._launcher.reap()
         if self.series is not None:
             self.series.sweep()
         for file in (self.out, self.err, self.stacks, self._log):
             file.close()
-
-    def _reap_launcher(self) -> None:
-        """Wait until the launcher ends, as it does after the factory; not for ever."""
-        try:
-            pidfd = os.pidfd_open(self._launcher)
-        except ProcessLookupError:
-            return  # somebody else has reaped it
-        try:
-            if not select.select([pidfd], [], [], _END_WITHIN)[0]:
-                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-            os.waitpid(self._launcher, 0)
-        except ChildProcessError:
-            pass
-        finally:
-            os.close(pidfd)
 
     def forget_output(self) -> None:
         """Empty the output files before a test."""

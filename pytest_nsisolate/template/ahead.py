@@ -9,15 +9,16 @@ ahead, and where something has happened it is thrown away.
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 from collections.abc import Callable
 from typing import Any
 
-import cloudpickle
 import pytest
 
 from ..pytest_private import are_set_up, setup_state
+from ..runtime.errors import ChannelError
 from ..wire import frames
 from .clone import Clone, CloneFailed, Cloner
 
@@ -58,6 +59,7 @@ class Ahead:
         self._cloner = cloner
         self._waiting: Waiting | None = None
         self._may: bool | None = None
+        self._has_asked = False
 
     def prepare(
         self, item: pytest.Item, fixtures: dict[str, bytes], get_ready: Callable[[], None]
@@ -98,8 +100,12 @@ class Ahead:
         return all(impl.function.__module__.startswith(_OWN_MODULES) for impl in impls)
 
     def ask(self) -> None:
-        """Ask the factory whether the waiting clone's container is what it would be if it were made now."""
-        if self._waiting is not None:
+        """Ask the factory whether the waiting clone's container is what it would be if it were made now.
+
+        There is nothing to ask if nobody was there who could have written to the files that it starts with.
+        """
+        self._has_asked = self._waiting is not None and self._cloner.has_company()
+        if self._waiting is not None and self._has_asked:
             self._cloner.ask(self._waiting.clone)
 
     def send(
@@ -109,15 +115,12 @@ class Ahead:
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             return None
-        is_current = self._cloner.is_current(waiting.clone)
+        is_current = not self._has_asked or self._cloner.is_current(waiting.clone)
         if is_current and waiting.is_for(item, order):
             self._cloner.follow(order)
             try:
-                sent = {**order, "function": None, "parameters": None}
-                frames.send(
-                    waiting.orders, frames.RUN, cloudpickle.dumps(sent), (results.fileno(),)
-                )
-            except Exception:
+                frames.send(waiting.orders, frames.RUN, order["pickled"], (results.fileno(),))
+            except ChannelError:
                 pass  # it was killed, by a process of a fixture, say
             else:
                 waiting.orders.close()
@@ -128,9 +131,9 @@ class Ahead:
 
     def discard_asked(self) -> None:
         """End the waiting clone after :meth:`ask`."""
-        if self._waiting is not None:
+        if self._waiting is not None and self._has_asked:
             self._cloner.is_current(self._waiting.clone)
-            self.discard()
+        self.discard()
 
     def discard(self) -> None:
         """End the waiting clone, because something happens that it has not seen."""
@@ -151,7 +154,7 @@ def _wait_for_order(
         os._exit(
             0
         )  # thrown away, or the template is gone; after a failure, the order makes another
-    order: dict[str, Any] = cloudpickle.loads(payload)
+    order: dict[str, Any] = pickle.loads(payload)
     results = socket.socket(fileno=reader.take_fds()[0])
     orders.close()
     return order, results

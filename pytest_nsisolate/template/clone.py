@@ -33,6 +33,7 @@ from ..runtime.syscalls_keyctl import keyctl_join_session_keyring
 from ..wire import frames
 from ..wire.data import dump
 from .link import Link
+from .memory import Memory
 
 
 class Cloned(ProtocolExit):
@@ -73,6 +74,7 @@ class Cloner:
         #: The containers that are being removed, and the pids of clones that are not reaped.
         self._ending: set[str] = set()
         self._alive: set[int] = set()
+        self._memory = Memory(start["tests"])
         self.is_clone = False
 
     def follow(self, order: dict[str, Any]) -> None:
@@ -100,6 +102,7 @@ class Cloner:
 
         *doors* are those of the test's cgroup, if it has one.
         """
+        self._memory.settle()
         try:
             self._factory.send(WANT_HOLDER)
             (holder, init), pidfd = self._receive(HOLDER)
@@ -164,6 +167,14 @@ class Cloner:
         os.environ.update(order["env"])
         faulthandler.enable(file=self._stacks, all_threads=True)
 
+    def has_company(self) -> bool:
+        """Tell whether there are processes, of wide fixtures, beside us, the factory and our clones.
+
+        Those whose parent has ended are the keeper's children, as the factory is.
+        """
+        orphans = _read_pids("/proc/1/task/1/children") - {os.getppid()}
+        return bool(orphans or _own_children() - self._alive)
+
     def ask(self, clone: Clone) -> None:
         """Ask the factory whether a clone's container is as it would be if it were made now."""
         self._factory.send(CHECK_HOLDER, clone.holder)
@@ -187,13 +198,14 @@ class Cloner:
         What is left is the container's init, which nothing can come from; that it has gone, too, is waited
         for when the factory is needed next, unless *entirely* is to be waited for.
         """
-        _pid, status = os.waitpid(clone.pid, 0)
+        _pid, status, usage = os.wait4(clone.pid, 0)
         self._alive.discard(clone.pid)
         self._factory.send(END_HOLDER, clone.holder)
         self._ending.add(clone.holder)
         if entirely or not self._has_left_nothing(clone):
             self._wait_for_containers()
-        return {"status": status}
+        cpu = usage.ru_utime + usage.ru_stime
+        return {"status": status, "cpu": cpu, "peak": usage.ru_maxrss}
 
     def _has_left_nothing(self, clone: Clone) -> bool:
         """Tell whether no process of the test's is left.

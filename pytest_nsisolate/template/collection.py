@@ -139,5 +139,14 @@ def _give_parameters(item: Any, shipped: bytes | None) -> None:
         item.callspec = cloudpickle.loads(shipped)
 
 
+#: By item, its function and that one's fingerprint.
+_fingerprints: dict[pytest.Item, tuple[object, str | None]] = {}
+
+
 def _fingerprint_of(item: pytest.Item) -> str | None:
-    return fingerprint(getattr(item, "obj", None))
+    function = getattr(item, "obj", None)
+    function = getattr(function, "__func__", function)
+    known = _fingerprints.get(item)
+    if known is None or known[0] is not function:
+        known = _fingerprints[item] = (function, fingerprint(function))
+    return known[1]

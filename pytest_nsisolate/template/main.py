@@ -18,8 +18,11 @@ from .capture import Streams
 from .link import Files, Link
 
 
-def main() -> NoReturn:
-    """Serve the host behind the two descriptors in ``sys.argv``."""
+def main(thresholds: tuple[int, int, int]) -> NoReturn:
+    """Serve the host behind the two descriptors in ``sys.argv``.
+
+    *thresholds* are those of the garbage collector, which is off until everything is imported.
+    """
     host = socket.socket(fileno=int(sys.argv[1]))
     factory = Channel.from_fd(int(sys.argv[2]))
     for fd in (host.fileno(), factory.fileno()):
@@ -32,7 +35,8 @@ def main() -> NoReturn:
         streams = Streams(log)
         faulthandler.register(STACKS_SIGNAL, file=stacks, all_threads=True)
         link = Link(host=host, reader=reader, factory=factory)
-        _serve(pickle.loads(payload), link, Files(out=out, err=err, stacks=stacks), streams)
+        start = {**pickle.loads(payload), "thresholds": thresholds}
+        _serve(start, link, Files(out=out, err=err, stacks=stacks), streams)
         code = 0
     except BaseException as error:
         _report(error, host)
@@ -65,6 +69,7 @@ def _serve(start: dict[str, Any], link: Link, files: Files, streams: Streams) ->
 _NEUTRAL = {
     "nsisolate": "off",
     "nsisolate_all": False,
+    "nsisolate_stats": False,
     "keyword": "",
     "markexpr": "",
     "deselect": None,

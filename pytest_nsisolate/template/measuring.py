@@ -115,7 +115,7 @@ class Measurement:
         owner = os.getpid()
         # The module that tests have; this one's is a copy of what it was (originals.py).
         theirs: Any = sys.modules["os"]
-        leave = theirs._exit
+        leave: Callable[[int], NoReturn] = theirs._exit
 
         def send_own() -> None:
             if os.getpid() == owner:  # a child that was forked is not the test

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -132,6 +133,7 @@ class ItemRunner:
         except TEST_OUTCOME:
             pass
         disarm_faulthandler()
+        before = time.perf_counter()
         clone = self._cloner.fork(self._order["doors"])
         if clone is not None:
             self._close_results()
@@ -146,6 +148,7 @@ class ItemRunner:
         del self._state.setup
         self._leave_template()
         self._begin_as_clone()
+        self._reporter.deduct(time.perf_counter() - before)
         set_up(self._state, item)
 
     def _leave_template(self) -> None:

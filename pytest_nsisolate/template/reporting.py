@@ -34,6 +34,7 @@ class Reporter:
         self._config = config
         self._terminal: Terminal | None = None
         self._results: socket.socket | None = None
+        self._deducted = 0.0
         self._excinfo: dict[str, Any] | None = None
         self._behind = False
         self._received = bytearray()
@@ -61,6 +62,10 @@ class Reporter:
             self._behind = False
             self._await(frames.PRINTED)
 
+    def deduct(self, seconds: float) -> None:
+        """Take *seconds* from the duration of the set-up: the sandbox's making is not the test's."""
+        self._deducted = seconds
+
     def disown(self) -> None:
         """Report nothing any more: this is a fork of the test, and not the test."""
         if self._results is not None:
@@ -84,6 +89,8 @@ class Reporter:
         if self._results is None:
             return
         is_phase = type(report) is pytest.TestReport
+        if is_phase and report.when == "setup":
+            report.duration = max(0.0, report.duration - self._deducted)
         report.sections = [(name, _limited(text)) for name, text in report.sections]
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         for name in [n for n in data if n not in _OF_PYTEST and not is_data(data[n])]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import pickle
 import socket
 from functools import partial
 from typing import Any
 
-import cloudpickle
 import pytest
 
 from .. import adapters
@@ -49,6 +50,7 @@ class TemplatePlugin:
         data_file: str | None,
     ) -> None:
         self._start = start
+        self._thresholds: tuple[int, int, int] = start["thresholds"]
         self._host = link.host
         self._reader = link.reader
         self._reporter = Reporter(config)
@@ -108,15 +110,19 @@ class TemplatePlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Obey the host until it says FINISH."""
+        # What was imported and collected is there to stay; looking for garbage in it would only take time.
+        gc.freeze()
+        if not gc.get_threshold()[0]:  # or somebody has chosen another meanwhile
+            gc.set_threshold(*self._thresholds)
         files = (self._files.out, self._files.err)
         self._capture = SharedCapture(session.config, files, self._streams)
         frames.send(self._host, frames.READY)
         while True:
             kind, payload = self._reader.receive()
             if kind == frames.RUN:
-                self._run(cloudpickle.loads(payload))
+                self._run(payload)
             elif kind == frames.TEAR_DOWN:
-                self._tear_down(session, cloudpickle.loads(payload))
+                self._tear_down(session, pickle.loads(payload))
             elif kind == frames.MEASURE:
                 measured = self._measurement.take() if self._measurement is not None else []
                 frames.send(self._host, frames.MEASURED, dump(measured))
@@ -126,10 +132,11 @@ class TemplatePlugin:
         self._tear_down(session, {"chain": [], "terminal": {}})
         return True
 
-    def _run(self, order: dict[str, Any]) -> None:
+    def _run(self, payload: bytes) -> None:
+        order = pickle.loads(payload)
         results_fd, *doors = self._reader.take_fds()
         results = socket.socket(fileno=results_fd)
-        order["doors"] = doors
+        order["doors"], order["pickled"] = doors, payload
         try:
             self._run_with(order, results)
         finally:

@@ -6,7 +6,6 @@ It runs outside of all namespaces, because somebody has to write the id maps, an
 from __future__ import annotations
 
 import _signal
-import json
 import os
 import sys
 
@@ -15,6 +14,7 @@ from ..channel import READY, Channel
 from ..errors import NsisolateError
 from ..launcher import launch
 from ..mounts.skeleton import Entry
+from ..spec.decoding import decode
 from ..syscalls import set_process_name
 from .factory import Order, TemplateProgram, outer_plan, second_stage
 
@@ -75,7 +75,10 @@ def _keep_open(*fds: int) -> None:
 def read_order(order_fd: int, host_fd: int, template_fd: int) -> Order:
     """Read the order: JSON until end of file."""
     with open(order_fd, "rb") as stream:
-        order = json.load(stream)
+        text = stream.read()
+    if not text:
+        os._exit(0)  # nothing is to be built after all
+    order: Any = decode(text)
     template = order["template"]
     other = template.get("config")
     return Order(
