@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import namespaces
+from . import masks_check, namespaces
 from .channel import TERMINAL, Channel
 from .devices import create_devices, finish_dev, has_own_dev, writable_for_now
 from .inroot import open_or_create
@@ -41,6 +41,7 @@ def build_root(
         namespaces.write_file(sysctl_path(name), value, f"linux.sysctl.{name}")
     mask(root_fd, plan.masked_paths)
     make_readonly(root_fd, plan.readonly_paths)
+    masks_check.check(plan, root_fd)
     return slave
 
 
