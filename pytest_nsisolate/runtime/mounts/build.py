@@ -7,6 +7,7 @@ import os
 from .. import namespaces
 from ..channel import TERMINAL, Channel
 from ..preparation import NOTHING
+from . import masks_check
 from .devices import create_devices, finish_dev, has_own_dev, writable_for_now
 from .inroot import open_or_create
 from .masks import make_readonly, mask
@@ -41,6 +42,7 @@ def build_root(
         namespaces.write_file(sysctl_path(name), value, f"linux.sysctl.{name}")
     mask(root_fd, plan.masked_paths)
     make_readonly(root_fd, plan.readonly_paths)
+    masks_check.check(plan, root_fd)
     return slave
 
 

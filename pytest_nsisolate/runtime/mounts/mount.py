@@ -190,8 +190,9 @@ def propagate(fd: int, options: MountOptions) -> None:
 def file_system(mount: Mount, options: MountOptions, root_fd: int) -> None:
     """Mount a file system of its own (not a bind) on *mount.destination*."""
     if mount.type in ("proc", "sysfs"):
-        _refuse_symlink(root_fd, mount)
-    target_fd = open_or_create(root_fd, mount.destination, directory=True)
+        target_fd = _open_plain_directory(root_fd, mount)
+    else:
+        target_fd = open_or_create(root_fd, mount.destination, directory=True)
     try:
         data = _with_target_mode(mount, options, target_fd)
         if options.tmpcopyup:
@@ -222,25 +223,32 @@ def _mount_new(mount: Mount, options: MountOptions, data: str, target_fd: int) -
             os.close(tree_fd)
 
 
-def _refuse_symlink(root_fd: int, mount: Mount) -> None:
+def _open_plain_directory(root_fd: int, mount: Mount) -> int:
     # CVE-2023-27561, CVE-2019-19921: a rootfs whose /proc or /sys is a symlink would have the masks
     # put on something else than what the container sees.
     try:
-        fd = sys.openat2(
+        return _open_without_symlinks(root_fd, mount)
+    except KernelCallError as error:
+        if error.errno != errno.ENOENT:
+            raise
+    os.close(open_or_create(root_fd, mount.destination, directory=True))
+    return _open_without_symlinks(root_fd, mount)
+
+
+def _open_without_symlinks(root_fd: int, mount: Mount) -> int:
+    try:
+        return sys.openat2(
             root_fd,
             mount.destination.lstrip("/") or ".",
             os.O_PATH,  # and no O_NOFOLLOW, with which the last one may be a symlink
             sys.RESOLVE_IN_ROOT | sys.RESOLVE_NO_SYMLINKS,
         )
     except KernelCallError as error:
-        if error.errno == errno.ENOENT:
-            return
         if error.errno == errno.ELOOP:
             found = f"{mount.destination} is, or lies behind, a symlink in the rootfs"
             call = f"{mount.type} must be mounted on ordinary directory: {found}"
             raise SetupError("mounts", call) from None
         raise
-    os.close(fd)
 
 
 def _with_target_mode(mount: Mount, options: MountOptions, target_fd: int) -> str:

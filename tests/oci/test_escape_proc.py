@@ -1,0 +1,214 @@
+"""Mounts over /proc, and writes to it that a container has redirected.
+
+CVE-2019-16884: a file system of the attacker's on /proc, where the runtime then believes to write labels.
+CVE-2025-52881: the same by a race, with which sysctls and other writes end up in files of the host's choice.
+CVE-2025-31133: /dev/null exchanged for something else, which the masks would then show.
+CVE-2025-52565: /dev/console or the pty's name exchanged, so that another file is bound.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from .. import capabilities
+from .bundle import Bundle, Config
+from .lifecycle import start, verb
+from .racing import Exchange, Rounds
+from .runtime_under_test import is_ours, known_of_crun
+
+#: What the runtime writes to, or reads, of a process of its own.
+FILES = (
+    "self/oom_score_adj",
+    "self/attr/exec",
+    "self/attr/apparmor/exec",
+    "self/setgroups",
+    "self/uid_map",
+    "self/gid_map",
+    "self/timens_offsets",
+    "thread-self/attr/exec",
+    "sys/net/ipv4/ip_forward",
+    "sys/kernel/domainname",
+    "sys/kernel/shm_rmid_forced",
+)
+UNTOUCHED = "untouched\n"
+
+
+@pytest.fixture
+def fake(bundle: Bundle) -> Path:
+    """Make a directory that looks like /proc, and has files that anybody can write to."""
+    top = bundle.directory("fake")
+    for name in FILES:
+        path = top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(UNTOUCHED)
+        path.chmod(0o666)
+    return top
+
+
+def assert_untouched(fake: Path) -> None:
+    """Check that nothing was written."""
+    for name in FILES:
+        assert (fake / name).read_text() == UNTOUCHED, name
+
+
+def ask_for_writes(bundle: Bundle) -> None:
+    """Ask for what the runtime writes to /proc."""
+    bundle.process["oomScoreAdj"] = 500
+    bundle.namespace("ipc")
+    bundle.linux["sysctl"] = {"kernel.shm_rmid_forced": "1"}
+
+
+def without_proc(config: Config) -> None:
+    """Take the mount of proc from a config."""
+    config["mounts"] = [mount for mount in config["mounts"] if mount.get("type") != "proc"]
+
+
+@pytest.mark.parametrize("way", ["mounted", "of the rootfs", "over it"])
+def test_a_proc_of_the_attackers_gets_no_writes(bundle: Bundle, fake: Path, way: str) -> None:
+    """CVE-2019-16884: what the container has in the place of /proc is not what the runtime writes to."""
+    if way != "over it":
+        without_proc(bundle.config)
+    if way == "of the rootfs":
+        fake.rename(bundle.rootfs / "proc")
+        fake = bundle.rootfs / "proc"
+    else:
+        bundle.bind(fake, "/proc", "rbind")
+    ask_for_writes(bundle)
+    bundle.run("true")
+    assert_untouched(fake)
+
+
+def test_nor_does_it_with_exec(bundle: Bundle, fake: Path) -> None:
+    """The same goes for ``exec`` into a container that has no other."""
+    without_proc(bundle.config)
+    bundle.bind(fake, "/proc", "rbind")
+    ask_for_writes(bundle)
+    start(bundle)
+    assert verb(bundle, "exec", bundle.id, "true").code == 0
+    assert_untouched(fake)
+
+
+def test_a_race_redirects_no_write(bundle: Bundle, fake: Path) -> None:
+    """CVE-2025-52881: nor is there a moment in which it is."""
+    inside = bundle.rootfs / "proc"
+    fake.rename(bundle.rootfs / "fake")
+    fake = bundle.rootfs / "fake"
+    inside.mkdir()
+    ask_for_writes(bundle)
+    bundle.process["args"] = ["true"]
+    bundle.write_config()
+    rounds, number = Rounds(), 0
+    with Exchange(inside, fake):
+        while rounds:
+            number += 1
+            verb(bundle, "run", "--bundle", str(bundle.path), f"{bundle.id}-{number}")
+    assert_untouched(fake)
+
+
+@pytest.mark.parametrize("kind", ["proc", "sysfs"])
+def test_sysctls_do_not_follow_symlinks_of_the_rootfs(
+    bundle: Bundle, fake: Path, kind: str
+) -> None:
+    """A /proc or /sys that is a symlink is refused, and leads no write anywhere."""
+    known_of_crun("follows it inside", when=kind == "sysfs")
+    fake.rename(bundle.rootfs / "fake")
+    (bundle.rootfs / ("proc" if kind == "proc" else "sys")).symlink_to("fake")
+    if kind == "sysfs":
+        bundle.mount("/sys", "sysfs", "sysfs")
+    ask_for_writes(bundle)
+    assert bundle.run("true").code != 0
+    assert_untouched(bundle.rootfs / "fake")
+
+
+@pytest.mark.parametrize("kind", ["symlink", "file"])
+def test_masks_do_not_show_what_dev_null_is_in_there(bundle: Bundle, kind: str) -> None:
+    """CVE-2025-31133: a rootfs whose /dev/null is something else does not choose what masks show."""
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["type"] == "proc"]
+    (bundle.rootfs / "dev").mkdir()
+    null = bundle.rootfs / "dev/null"
+    if kind == "symlink":
+        null.symlink_to("/proc/sys/kernel/core_pattern")
+    else:
+        null.write_text("unmasked\n")
+    bundle.linux["maskedPaths"] = ["/proc/version"]
+    finished = bundle.run("cat /proc/version; echo x > /proc/sys/kernel/core_pattern")
+    assert "unmasked" not in finished.out
+    assert "core" not in finished.out
+    assert "%" not in finished.out
+
+
+def test_a_race_for_dev_null_is_lost(bundle: Bundle) -> None:
+    """CVE-2025-31133: neither does one that is exchanged while the masks are put on."""
+    known_of_crun("takes the container's /dev/null for masks", when=False)
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["type"] == "proc"]
+    dev = bundle.rootfs / "dev"
+    dev.mkdir()
+    bundle.give(dev)
+    if capabilities.has_capability(27) and not bundle.identity.user_namespace:
+        os.mknod(dev / "null", 0o20666, os.makedev(1, 3))
+    else:
+        (dev / "null").write_text("")
+    (dev / "other").symlink_to("/proc/cmdline")
+    bundle.linux["maskedPaths"] = ["/proc/version"]
+    bundle.process["args"] = ["cat", "/proc/version"]
+    bundle.write_config()
+    rounds, number = Rounds(), 0
+    with Exchange(dev / "null", dev / "other"):
+        while rounds:
+            number += 1
+            command = ("run", "--bundle", str(bundle.path), f"{bundle.id}-{number}")
+            assert verb(bundle, *command).out == ""
+
+
+@pytest.mark.parametrize("kind", ["symlink outside", "symlink to proc"])
+def test_the_console_is_bound_over_nothing_else(bundle: Bundle, kind: str) -> None:
+    """CVE-2025-52565: a /dev/console that leads elsewhere stays inside, and masks come later."""
+    known_of_crun("makes its default devices and links wherever /dev leads", when=False)
+    outside = bundle.directory("outside")
+    (outside / "file").write_text("the host's\n")
+    dev = bundle.rootfs / "dev"
+    (dev / "pts").mkdir(parents=True)
+    bundle.give(dev)
+    bundle.config["mounts"] = [
+        m for m in bundle.config["mounts"] if m["destination"] in ("/proc", "/dev/pts")
+    ]
+    if not any(m["destination"] == "/dev/pts" for m in bundle.config["mounts"]):
+        bundle.mount("/dev/pts", "devpts", "devpts", ["newinstance", "ptmxmode=0666", "mode=0620"])
+    target = outside / "file" if kind == "symlink outside" else "/proc/version"
+    (dev / "console").symlink_to(target)
+    bundle.linux["maskedPaths"] = ["/proc/version"]
+    bundle.process["terminal"] = True
+    finished = bundle.run("cat /proc/version; echo done")
+    assert "Linux" not in finished.out
+    assert (outside / "file").read_text() == "the host's\n"
+    assert "done" in finished.out or not is_ours()
+    mounted = Path("/proc/self/mountinfo").read_text()
+    assert str(outside) not in mounted
+
+
+def test_a_race_for_the_console_is_lost(bundle: Bundle) -> None:
+    """CVE-2025-52565: the terminal that is bound is ours, whatever its name in /dev/pts is at that moment."""
+    dev = bundle.rootfs / "dev"
+    (dev / "pts").mkdir(parents=True)
+    bundle.give(dev)
+    (dev / "pts/0").symlink_to("/proc/sysrq-trigger")
+    outside = bundle.directory("outside")
+    (outside / "file").write_text("the host's\n")
+    (dev / "console").write_text("")
+    (dev / "other").symlink_to(outside / "file")
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["destination"] == "/proc"]
+    bundle.mount("/dev/pts", "devpts", "devpts", ["newinstance", "ptmxmode=0666", "mode=0620"])
+    bundle.process["terminal"] = True
+    bundle.process["args"] = ["sh", "-c", "tty; echo done"]
+    bundle.write_config()
+    rounds, number = Rounds(), 0
+    with Exchange(dev / "console", dev / "other"):
+        while rounds:
+            number += 1
+            command = ("run", "--bundle", str(bundle.path), f"{bundle.id}-{number}")
+            finished = verb(bundle, *command)
+            assert "the host's" not in finished.out
+            assert (outside / "file").read_text() == "the host's\n"
