@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from ..limits import NO_LIMITS, Limits
 from ..options import Request
 from ..pytest_private import write_line
 from ..rootfs.sandbox import Sandbox, readonly_projects
-from ..runtime.errors import NsisolateError, SetupError
+from ..runtime.errors import NsisolateError, SetupError, call_of
 from .coverage import CoverageOfTests
 from .fixtures import ship_host_fixtures
 from .limiting import Enforcement, Limited, find_enforcement, new_series
@@ -53,6 +55,15 @@ def _add_output(report: pytest.TestReport, name: str, text: str) -> None:
             report.sections[number] = (name, before + text)
             return
     report.sections.append((name, text))
+
+
+@contextmanager
+def _as_setup_error(step: str) -> Iterator[None]:
+    """Say which *step* it is that the kernel refuses, for want of descriptors or processes, say."""
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(step, call_of(error), error.errno or 0) from error
 
 
 class Pool:
@@ -108,7 +119,8 @@ class Pool:
     def _try(self, sandbox: Sandbox) -> Template:
         series = new_series() if self._limited else None
         paths = self._paths.get(sandbox, [])
-        template = Template(self._config, sandbox, paths, self._env, self._coverage, series)
+        with _as_setup_error("template"):
+            template = Template(self._config, sandbox, paths, self._env, self._coverage, series)
         for sentence in readonly_projects(sandbox):
             if sentence not in self._said:
                 self._said.add(sentence)
@@ -132,7 +144,8 @@ class Pool:
                 self.prepare_limits(request.limits)
             assert template.series is not None, "some item has limits"
             limited = Limited(request.limits, self._enforcements[request.limits], template.series)
-        return Run(template, item, request, fixtures, limited)
+        with _as_setup_error("run"):
+            return Run(template, item, request, fixtures, limited)
 
     def tear_down_to(self, nextitem: pytest.Item | None) -> list[TornDown]:
         """Tear down, in every template, what *nextitem* does not need; return how that went."""

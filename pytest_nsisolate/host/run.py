@@ -261,6 +261,8 @@ class Run:
                 return None
             elif kind == frames.DONE:
                 replay = self._finish_results
+            elif kind == frames.NOT_ENTERED:
+                replay = partial(self._fail, f"the sandbox could not be made: {message}")
             else:
                 raise MalformedData(f"a message of the unknown kind {kind}")
         except MALFORMED as error:
@@ -283,6 +285,9 @@ class Run:
 
     def _record_warning(self, recorded: dict[str, Any]) -> None:
         self._item.ihook.pytest_warning_recorded.call_historic(kwargs=recorded)
+
+    def _fail(self, problem: str) -> None:
+        raise ChannelError(problem)
 
     def _finish_results(self) -> None:
         self._done = True

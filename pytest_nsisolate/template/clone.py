@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import gc
 import os
@@ -17,7 +18,7 @@ from ..runtime import privileges
 from ..runtime import syscalls as sys
 from ..runtime.capabilities import last_number, mask_of
 from ..runtime.channel import END_HOLDER, HOLDER, HOLDER_ENDED, WANT_HOLDER
-from ..runtime.errors import KernelCallError, NsisolateError
+from ..runtime.errors import KernelCallError, NsisolateError, call_of, explain
 from ..runtime.plan import Capabilities, Process, User
 from ..runtime.process_limit import limit_processes
 from ..runtime.syscalls_keyctl import keyctl_join_session_keyring
@@ -73,6 +74,25 @@ class Cloner:
         except NsisolateError as error:
             raise CloneFailed(f"the sandbox could not be made: {error}") from error
         assert pidfd is not None, "HOLDER brings a pidfd"
+        try:
+            pid = self._fork(pidfd)
+        except OSError as error:
+            sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
+            os.close(pidfd)
+            self._end_holder()
+            raise CloneFailed(f"the sandbox could not be made: {_sentence(error)}") from error
+        if pid == 0:
+            self._become_clone(pidfd, order, results)
+            return
+        sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
+        os.close(pidfd)
+        self._pid = pid
+        results.close()
+        frames.send(self._host, frames.CLONED, dump({"holder": self._holder, "pid": pid}))
+        raise Cloned("cloned")
+
+    def _fork(self, pidfd: int) -> int:
+        """Fork into the pid namespace of *pidfd*; the caller goes back to its own."""
         sys.setns(pidfd, sys.CLONE_NEWPID)
         # What is in a buffer would be printed twice.
         for stream in (sys_module.stdout, sys_module.stderr):
@@ -85,18 +105,19 @@ class Cloner:
             gc.freeze()
             pid = os.fork()
         if pid == 0:
-            gc.unfreeze()
-            self.is_clone = True
             # An alarm that goes off for the test is not inherited, its handler is.
             signal.setitimer(signal.ITIMER_REAL, *timer)
+        return pid
+
+    def _become_clone(self, pidfd: int, order: dict[str, Any], results: socket.socket) -> None:
+        gc.unfreeze()
+        self.is_clone = True
+        try:
             self._enter(pidfd, order)
-            return
-        sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
-        os.close(pidfd)
-        self._pid = pid
-        results.close()
-        frames.send(self._host, frames.CLONED, dump({"holder": self._holder, "pid": pid}))
-        raise Cloned("cloned")
+        except (OSError, NsisolateError) as error:
+            # Half inside is nowhere to run anything.
+            frames.send(results, frames.NOT_ENTERED, dump(_sentence(error)))
+            os._exit(1)
 
     def _enter(self, pidfd: int, order: dict[str, Any]) -> None:
         for door in order["doors"]:
@@ -114,8 +135,10 @@ class Cloner:
         os.setsid()
         try:
             keyctl_join_session_keyring(None)
-        except KernelCallError:
-            pass  # without keyrings, or with a filter that hides them, there is none to share either
+        except KernelCallError as error:
+            # Without keyrings, or with a filter that hides them, there is none to share either.
+            if error.errno not in (errno.ENOSYS, errno.EPERM):
+                raise
         privileges.become(self._process)
         if order["nproc"] is not None:
             limit_processes(order["nproc"])
@@ -126,11 +149,21 @@ class Cloner:
     def attend(self) -> dict[str, Any]:
         """Wait for the clone's end, let the container be removed, and return how it ended."""
         _pid, status = os.waitpid(self._pid, 0)
+        self._end_holder()
+        return {"status": status}
+
+    def _end_holder(self) -> None:
         self._factory.send(END_HOLDER, self._holder)
         while not select.select([self._factory], [], [], _STRAYS_AFTER)[0]:
             _reap_strays()
         self._factory.receive(HOLDER_ENDED)
-        return {"status": status}
+
+
+def _sentence(error: BaseException) -> str:
+    """Return ``setns(CLONE_NEWUSER): EPERM: Operation not permitted``."""
+    if isinstance(error, OSError):
+        return f"{call_of(error)}: {explain(error.errno or 0)}"
+    return str(error)
 
 
 #: Seconds after which a container that does not end is looked at.
