@@ -72,7 +72,7 @@ class Ahead:
             return None
         ours, theirs = socket.socketpair()
         try:
-            clone = self._cloner.fork([])
+            clone = self._cloner.fork([], None)
         except CloneFailed:
             # The next test's order will find out why, and tell.
             ours.close()
