@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from ..limits import NO_LIMITS, Limits
@@ -9,7 +12,7 @@ from ..options import Request
 from ..pytest_private_output import write_line
 from ..rootfs.kinds import Sandbox
 from ..rootfs.sandbox import readonly_projects
-from ..runtime.errors import NsisolateError, SetupError
+from ..runtime.errors import NsisolateError, SetupError, call_of
 from .coverage import CoverageOfTests
 from .fixtures import ship_host_fixtures
 from .launching import Launcher
@@ -17,6 +20,15 @@ from .limiting import Enforcement, Limited, find_enforcement, new_series
 from .run import Run, chain_of
 from .template import Template
 from .torn_down import TornDown
+
+
+@contextmanager
+def _as_setup_error(step: str) -> Iterator[None]:
+    """Say which *step* it is that the kernel refuses, for want of descriptors or processes, say."""
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(step, call_of(error), error.errno or 0) from error
 
 
 class Pool:
@@ -78,16 +90,17 @@ class Pool:
         paths = self._paths.get(sandbox, [])
         launcher, self._launcher = self._launcher or Launcher(self._config), None
         try:
-            template = Template(
-                self._config,
-                sandbox,
-                paths,
-                self._tests,
-                self._env,
-                self._coverage,
-                launcher,
-                series,
-            )
+            with _as_setup_error("template"):
+                template = Template(
+                    self._config,
+                    sandbox,
+                    paths,
+                    self._tests,
+                    self._env,
+                    self._coverage,
+                    launcher,
+                    series,
+                )
         except BaseException:
             launcher.discard()
             raise
@@ -114,7 +127,8 @@ class Pool:
                 self.prepare_limits(request.limits)
             assert template.series is not None, "some item has limits"
             limited = Limited(request.limits, self._enforcements[request.limits], template.series)
-        return Run(template, item, request, fixtures, limited, following)
+        with _as_setup_error("run"):
+            return Run(template, item, request, fixtures, limited, following)
 
     def tear_down_to(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[TornDown]:
         """Tear down, in every template, what *nextitem* does not need; return how that went.

@@ -327,6 +327,8 @@ class Run:
                 replay = partial(self._debugger, str(message))
             elif kind == frames.DONE:
                 replay = self._finish_results
+            elif kind == frames.NOT_ENTERED:
+                replay = partial(self._fail, f"the sandbox could not be made: {message}")
             else:
                 replay = replay_of(self._item, kind, message)
                 self._stopped = kind == frames.STOP
@@ -365,6 +367,9 @@ class Run:
                 frames.send(self._socket, frames.PRINTED)
             except ChannelError:
                 pass  # how it ended is told where its report is missing
+
+    def _fail(self, problem: str) -> None:
+        raise ChannelError(problem)
 
     def _finish_results(self) -> None:
         self._done = True

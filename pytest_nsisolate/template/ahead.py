@@ -74,7 +74,7 @@ class Ahead:
         # Not socket.socketpair, which goes by what a fixture may have put in the place of socket.socket.
         ours, theirs = (socket.socket(fileno=end.detach()) for end in _socket.socketpair())
         try:
-            clone = self._cloner.fork([])
+            clone = self._cloner.fork([], None)
         except CloneFailed:
             # The next test's order will find out why, and tell.
             ours.close()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import gc
 import os
 import random
 import select
 import signal
+import socket
 import sys as sys_module
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..pytest_private import ProtocolExit
@@ -25,7 +28,7 @@ from ..runtime.channel import (
     HOLDER_ENDED,
     WANT_HOLDER,
 )
-from ..runtime.errors import KernelCallError, NsisolateError
+from ..runtime.errors import KernelCallError, NsisolateError, call_of, explain
 from ..runtime.plan import Capabilities, Process, User
 from ..runtime.process_limit import limit_processes
 from ..runtime.record import Record
@@ -97,10 +100,11 @@ class Cloner:
                 os.environ[name] = value
         self._host_environment = now
 
-    def fork(self, doors: list[int]) -> Clone | None:
+    def fork(self, doors: list[int], results: socket.socket | None) -> Clone | None:
         """Fork into a fresh container; return None in the clone, which is in there. Raises CloneFailed.
 
-        *doors* are those of the test's cgroup, if it has one.
+        *doors* are those of the test's cgroup, if it has one. A clone that cannot get in says why to
+        *results*, if there is anybody yet, and ends.
         """
         self._memory.settle()
         try:
@@ -113,6 +117,26 @@ class Cloner:
             self._cwd = os.getcwd()
         except FileNotFoundError:
             self._cwd = self._host_cwd
+        try:
+            pid = self._fork_into(pidfd)
+        except OSError as error:
+            sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
+            os.close(pidfd)
+            self._let_end(holder)
+            raise CloneFailed(f"the sandbox could not be made: {_sentence(error)}") from error
+        if pid == 0:
+            self.is_clone = True
+            with _entering(results):
+                self._enter(pidfd, doors)
+            return None
+        sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
+        os.close(pidfd)
+        self._alive.add(pid)
+        return Clone(holder=holder, init=int(init), pid=pid)
+
+    @staticmethod
+    def _fork_into(pidfd: int) -> int:
+        """Fork into the pid namespace of *pidfd*; the caller goes back to its own."""
         sys.setns(pidfd, sys.CLONE_NEWPID)
         # What is in a buffer would be printed twice.
         for stream in (sys_module.stdout, sys_module.stderr):
@@ -129,15 +153,9 @@ class Cloner:
             gc.unfreeze()
             # A fork is seeded anew; a test gets the numbers that a fixture's random.seed() makes.
             random.setstate(sequence)
-            self.is_clone = True
             # An alarm that goes off for the test is not inherited, its handler is.
             signal.setitimer(signal.ITIMER_REAL, *timer)
-            self._enter(pidfd, doors)
-            return None
-        sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
-        os.close(pidfd)
-        self._alive.add(pid)
-        return Clone(holder=holder, init=int(init), pid=pid)
+        return pid
 
     def _enter(self, pidfd: int, doors: list[int]) -> None:
         for door in doors:
@@ -155,15 +173,18 @@ class Cloner:
         os.setsid()
         try:
             keyctl_join_session_keyring(None)
-        except KernelCallError:
-            pass  # without keyrings, or with a filter that hides them, there is none to share either
+        except KernelCallError as error:
+            # Without keyrings, or with a filter that hides them, there is none to share either.
+            if error.errno not in (errno.ENOSYS, errno.EPERM):
+                raise
         privileges.become(self._process)
 
-    def settle(self, order: dict[str, Any]) -> None:
+    def settle(self, order: dict[str, Any], results: socket.socket | None) -> None:
         """In a clone: go where the order says, with its environment."""
-        if order["nproc"] is not None:
-            limit_processes(order["nproc"])
-        os.chdir(self._cwd)
+        with _entering(results):
+            if order["nproc"] is not None:
+                limit_processes(order["nproc"])
+            os.chdir(self._cwd)
         os.environ.update(order["env"])
         faulthandler.enable(file=self._stacks, all_threads=True)
 
@@ -200,12 +221,15 @@ class Cloner:
         """
         _pid, status, usage = os.wait4(clone.pid, 0)
         self._alive.discard(clone.pid)
-        self._factory.send(END_HOLDER, clone.holder)
-        self._ending.add(clone.holder)
+        self._let_end(clone.holder)
         if entirely or not self._has_left_nothing(clone):
             self._wait_for_containers()
         cpu = usage.ru_utime + usage.ru_stime
         return {"status": status, "cpu": cpu, "peak": usage.ru_maxrss}
+
+    def _let_end(self, holder: str) -> None:
+        self._factory.send(END_HOLDER, holder)
+        self._ending.add(holder)
 
     def _has_left_nothing(self, clone: Clone) -> bool:
         """Tell whether no process of the test's is left.
@@ -231,8 +255,7 @@ class Cloner:
         os.kill(clone.pid, signal.SIGKILL)
         os.waitpid(clone.pid, 0)
         self._alive.discard(clone.pid)
-        self._factory.send(END_HOLDER, clone.holder)
-        self._ending.add(clone.holder)
+        self._let_end(clone.holder)
         self._wait_for_containers()
 
     def _wait_for_containers(self) -> None:
@@ -241,6 +264,24 @@ class Cloner:
                 _reap_strays()
             _kind, fields, _fd = self._factory.receive(HOLDER_ENDED)
             self._ending.discard(fields[0])
+
+
+@contextmanager
+def _entering(results: socket.socket | None) -> Iterator[None]:
+    """In a clone: end if it cannot get in; half inside is nowhere to run anything."""
+    try:
+        yield
+    except (OSError, NsisolateError) as error:
+        if results is not None:
+            frames.send(results, frames.NOT_ENTERED, dump(_sentence(error)))
+        os._exit(1)
+
+
+def _sentence(error: BaseException) -> str:
+    """Return ``setns(CLONE_NEWUSER): EPERM: Operation not permitted``."""
+    if isinstance(error, OSError):
+        return f"{call_of(error)}: {explain(error.errno or 0)}"
+    return str(error)
 
 
 #: Seconds after which a container that does not end is looked at.

@@ -101,7 +101,7 @@ class ItemRunner:
         try:
             renew(self._item, order["sections"])
             self._cloner.follow(order)
-            self._cloner.settle(order)
+            self._cloner.settle(order, results)
             self._capture.start()
             self._reporter.report_to(results)
             self._begin_as_clone()
@@ -135,7 +135,7 @@ class ItemRunner:
             pass
         disarm_faulthandler()
         before = time.perf_counter()
-        clone = self._cloner.fork(self._order["doors"])
+        clone = self._cloner.fork(self._order["doors"], self._results)
         if clone is not None:
             self._close_results()
             self._cloner.announce(clone)
@@ -145,7 +145,7 @@ class ItemRunner:
             forget_stray_exceptions(item.config)
             raise Cloned(clone)
         # From here on we are the clone.
-        self._cloner.settle(self._order)
+        self._cloner.settle(self._order, self._results)
         del self._state.setup
         self._leave_template()
         self._begin_as_clone()

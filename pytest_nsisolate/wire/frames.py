@@ -50,6 +50,8 @@ LOG_REPORT = 33
 WARNING = 34
 STOP = 35
 DONE = 36
+#: Instead of all the others: a step of entering the sandbox failed.
+NOT_ENTERED = 40
 COVERAGE = 37
 XML = 38
 CACHE = 39

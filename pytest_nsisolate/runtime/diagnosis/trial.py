@@ -9,7 +9,7 @@ import select
 
 from .. import namespaces
 from .. import syscalls as sys
-from ..errors import NsisolateError, SetupError, explain
+from ..errors import NsisolateError, SetupError, call_of, explain
 from ..record import Record
 from .maps import own_maps
 
@@ -61,8 +61,7 @@ def _act(action: Callable[[], object], write_fd: int) -> NoReturn:
     except NsisolateError as error:
         refusal = {"call": str(error)}
     except OSError as error:
-        call = getattr(error, "call", "") or f"{error.filename or 'a system call'}"
-        refusal = {"call": call, "errno": error.errno or 0}
+        refusal = {"call": call_of(error), "errno": error.errno or 0}
     except BaseException as error:
         refusal = {"call": f"{type(error).__name__}: {error}"}
     finally:

@@ -34,7 +34,7 @@ def main() -> NoReturn:
         launched = launch(outer_plan(order.plan), second_stage(order))
         channel.send(READY)
         launched.go()
-    except NsisolateError as error:
+    except (NsisolateError, OSError) as error:
         channel.send_error(error)
         os._exit(1)
     # The host's end of this must be the factory's alone, so that the factory sees it close.
