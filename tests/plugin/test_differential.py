@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ addopts = --doctest-modules -p recorder --junitxml=junit.xml
 pythonpath = .
 markers = env(name): what a test needs
 junit_family = legacy
-filterwarnings = ignore::pytest.PytestCollectionWarning
 """
+
+#: What keeps files from being collected if it is an error.
+IGNORED = ["-W", "ignore::pytest.PytestCollectionWarning"]
 
 #: Not --tb=native, which shows pytest's own frames, and where an error of a wide fixture was kept.
 OPTIONS = {
@@ -36,7 +39,7 @@ OPTIONS = {
     "locals": ["--capture=sys", "--showlocals", "-vv"],
     "colours": ["--color=yes", "-rA"],
     "through": ["--capture=no", "-v"],
-    "errors": ["-o", "log_cli=true", "-o", "junit_logging=all", "-W", "error"],
+    "errors": ["-o", "log_cli=true", "-o", "junit_logging=all", "-W", "error", *IGNORED],
     "setup-show": ["--setup-show"],
     "setup-plan": ["--setup-plan"],
 }
@@ -54,13 +57,17 @@ class Outcome:
         record, junit = project.path / f"{name}.record", project.path / "junit.xml"
         monkeypatch.setenv("CORPUS_RECORD", str(record))
         monkeypatch.setenv("PYTHONHASHSEED", "0")  # pytest puts colours into a set
-        result = project.run(*options, timeout=300)
-        self.code = result.ret
+        command = project.command(*options)
+        result = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=300
+        )
+        self.code = result.returncode
         self.records = [json.loads(line) for line in record.read_text().splitlines()]
         # When exactly, between the phases' reports, a warning is recorded, nobody sees.
         self.records.sort(key=lambda record: "warning" in record)
-        self.shown = comparable(result.outlines)
-        self.errors = comparable(result.errlines)
+        # Some of the tests print what is no text.
+        self.shown = comparable(result.stdout.decode(errors="replace").splitlines())
+        self.errors = comparable(result.stderr.decode(errors="replace").splitlines())
         self.junit = list(elements(ET.parse(junit).getroot()))
         self.tests = len({record["id"] for record in self.records})
         shutil.rmtree(project.path / ".pytest_cache", ignore_errors=True)
