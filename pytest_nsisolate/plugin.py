@@ -39,11 +39,14 @@ if TYPE_CHECKING:
 
     from .host.launching import Launcher
     from .host.pool import Pool
-    from .host.run import ItemRun
+    from .host.run import ItemRun, Run
     from .rootfs.kinds import Sandbox
 
 _IS_LINUX = sys.platform.startswith("linux")
 _REQUEST = pytest.StashKey[Request | None]()
+#: Seconds that wider scopes have for their teardown when the user interrupts the session.
+_INTERRUPTED_WITHIN = 5.0
+
 _RUN = pytest.StashKey["ItemRun | None"]()
 
 
@@ -84,6 +87,7 @@ class Isolation:
         self._mode = mode
         self._tells_costs = costs_are_wanted(config)
         self._pool: Pool | None = None
+        self._run: Run | None = None
         self._order: Order | None = None
         self._launcher: Launcher | None = None
         self._unavailable = ""
@@ -238,9 +242,10 @@ class Isolation:
                 self._unenforceable[request.limits], _use_item_location=True
             )
         try:
-            return self._pool.run(item, request, self._following(request))
+            self._run = self._pool.run(item, request, self._following(request))
         except NsisolateError as error:
             pytest.fail(f"the sandbox could not be started: {error}", pytrace=False)
+        return self._run
 
     def _following(self, request: Request) -> str | None:
         """Return the node id of the next item, if that is for the same sandbox."""
@@ -299,13 +304,13 @@ class Isolation:
         return None if item.stash.get(_REQUEST, None) is None else True
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """End the sandboxes: in order, or at once if the session was interrupted."""
+        """End the sandboxes in order, but with no patience if the session was interrupted."""
         if self._pool is None:
             return
-        if exitstatus == pytest.ExitCode.INTERRUPTED:
-            self._pool.kill()
-        else:
-            self._pool.finish()
+        interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+        if interrupted and self._run is not None:
+            self._run.abandon()
+        self._pool.finish(_INTERRUPTED_WITHIN if interrupted else None)
 
     def pytest_unconfigure(self) -> None:
         """Leave nothing behind, however the session ended."""

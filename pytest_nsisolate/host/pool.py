@@ -163,13 +163,10 @@ class Pool:
     def _live(self) -> list[Template]:
         return [t for t in self._templates.values() if not t.finished]
 
-    def finish(self) -> None:
-        """Finish every template's session."""
+    def finish(self, within: float | None = None) -> None:
+        """Finish every template's session; kill those that take longer than *within* seconds."""
         for template in self._live():
-            try:
-                template.finish()
-            except NsisolateError:
-                template.kill()
+            template.finish(within)
 
     def kill(self) -> None:
         """End every sandbox, now."""

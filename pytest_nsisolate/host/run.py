@@ -124,6 +124,7 @@ class Run:
         self._problem = ""
         self._told = False
         self._timed_out = False
+        self._stopped = False
         self._waiting = False
         self._reported: pytest.TestReport | None = None
         self._terminal: TerminalMode | None = None
@@ -330,6 +331,7 @@ class Run:
                 replay = partial(self._fail, f"the sandbox could not be made: {message}")
             else:
                 replay = replay_of(self._item, kind, message)
+                self._stopped = kind == frames.STOP
         except MALFORMED as error:
             raise MalformedData(f"a malformed message of the kind {kind}: {error}") from None
         # What is raised from here on is the host's own.
@@ -427,6 +429,13 @@ class Run:
         if not self._done and not self._problem:
             self._problem = self._explain_end()
         return "" if self._told else self._problem
+
+    def abandon(self) -> None:
+        """Kill the test if it is still at work; the template, too, if it is at work on it itself."""
+        if self._holder:
+            self._kill_container()
+        elif self._ended is None and not self._stopped:
+            self._template.kill()
 
     def _remove_cgroup(self) -> None:
         try:

@@ -173,12 +173,17 @@ class Template:
         except TimeoutError:
             return TemplateLost("the template has closed its connection")
 
-    def expect(self, kind: int, deadline: float | None = None) -> Any:
-        """Wait for a frame of that *kind* from the template and return its data."""
+    def expect(self, kind: int, deadline: float | None = None, after: tuple[int, ...] = ()) -> Any:
+        """Wait for a frame of that *kind* from the template and return its data.
+
+        Frames of the kinds *after* may come before it. Raises TimeoutError and TemplateLost.
+        """
         while True:
             frame = self.reader.take()
-            if frame is not None:
+            if frame is not None and frame[0] not in after:
                 return self.check(frame, kind)
+            if frame is not None:
+                continue
             self.wait(None, deadline)
 
     def check(self, frame: tuple[int, bytes], kind: int) -> Any:
@@ -252,26 +257,24 @@ class Template:
         self.tell(frames.MEASURE)
         self.coverage.add(self.expect(frames.MEASURED))
 
-    def finish(self) -> Any:
-        """Let the template finish its session; return what its last teardown reports."""
+    def finish(self, within: float | None = None) -> None:
+        """Let the template tear down what is left and finish its session; kill it after *within* seconds.
+
+        It may have been interrupted in a test.
+        """
         self.finished = True
+        deadline = None if within is None else time.monotonic() + within
         try:
             self.tell(frames.FINISH)
-            return self.expect(frames.TORN_DOWN)
-        finally:
-            self._wait_for_end()
-
-    def _wait_for_end(self) -> None:
-        # Until the template has run its session-finish hooks.
-        try:
-            while True:
-                self.wait(None, None)
+            self.expect(frames.TORN_DOWN, deadline, (frames.CLONED, frames.ENDED))
+            # Until the template has run its session-finish hooks.
+            while not self.reader.at_end:
+                self.wait(None, deadline)
                 self.reader.take()
-                if self.reader.at_end:
-                    break
-        except NsisolateError:
-            pass
-        self.kill()
+        except (NsisolateError, TimeoutError):
+            pass  # its tests have been reported; there is nothing left to blame
+        finally:
+            self.kill()
 
     def kill(self) -> None:
         """End every process of this sandbox, now, and forget it."""

@@ -8,6 +8,7 @@ ahead, and where something has happened it is thrown away.
 
 from __future__ import annotations
 
+import _socket
 import os
 import pickle
 import signal
@@ -70,7 +71,8 @@ class Ahead:
         """
         if self._waiting is not None or not self._can_be_made(item):
             return None
-        ours, theirs = socket.socketpair()
+        # Not socket.socketpair, which goes by what a fixture may have put in the place of socket.socket.
+        ours, theirs = (socket.socket(fileno=end.detach()) for end in _socket.socketpair())
         try:
             clone = self._cloner.fork([], None)
         except CloneFailed:

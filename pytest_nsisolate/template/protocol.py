@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import cloudpickle
@@ -168,6 +169,9 @@ class ItemRunner:
     def _leave_clone(self, error: BaseException | None) -> NoReturn:
         try:
             if isinstance(error, pytest.exit.Exception | KeyboardInterrupt | SystemExit):
+                with suppress(BaseException):
+                    # As pytest does at the end of a session that was stopped.
+                    self._state.teardown_exact(None)
                 self._reporter.stop(error)
             elif error is not None:
                 traceback.print_exception(error)
