@@ -184,7 +184,9 @@ class Isolation:
         try:
             return self._pool.run(item, request)
         except NsisolateError as error:
-            pytest.fail(f"the sandbox could not be started: {error}", pytrace=False)
+            problem = str(error)
+        # Out here, or the report would have the error's own causes, too.
+        pytest.fail(f"the sandbox could not be started: {problem}", pytrace=False)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
