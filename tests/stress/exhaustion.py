@@ -88,7 +88,8 @@ def _without(enclosure: Enclosure, prefixes: Sequence[tuple[str, list[str]]]) ->
     for what, prefix in prefixes:
         for command in (_run_bundle(enclosure), _run_pytest(enclosure)):
             code, output = _try([*prefix, *command], enclosure.directory)
-            assert code == 0 or output, f"{what}: exit code {code} without a word"
+            # Who is killed for want of memory itself can say nothing.
+            assert output or code in (0, -9), f"{what}: exit code {code} without a word"
             if code == 0 and "pytest" in command:
                 assert "1 passed" in output, f"{what}: {output}"
             bundles.call("delete", "--force", "stress", code=None)
