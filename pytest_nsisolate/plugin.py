@@ -246,8 +246,11 @@ class Isolation:
         try:
             self._run = self._pool.run(item, request, self._following(request))
         except NsisolateError as error:
-            pytest.fail(f"the sandbox could not be started: {error}", pytrace=False)
-        return self._run
+            problem = str(error)
+        else:
+            return self._run
+        # Out here, or the report would have the error's own causes, too.
+        pytest.fail(f"the sandbox could not be started: {problem}", pytrace=False)
 
     def _following(self, request: Request) -> str | None:
         """Return the node id of the next item, if that is for the same sandbox."""
