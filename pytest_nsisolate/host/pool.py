@@ -10,24 +10,27 @@ from ..options import Request
 from ..pytest_private import write_line
 from ..rootfs.sandbox import Sandbox, readonly_projects
 from ..runtime.errors import NsisolateError, SetupError
+from ..wire.data import MALFORMED
 from .fixtures import ship_host_fixtures
+from .reports import rebuild_teardown
 from .run import Run, chain_of
-from .template import Template
+from .template import Template, TemplateLost
 
 
 class TornDown:
     """How the teardown of wider scopes in a template went."""
 
-    def __init__(self, config: pytest.Config, data: dict[str, Any]) -> None:
+    def __init__(self, config: pytest.Config, data: Any) -> None:
         self._report: Any = None
-        if data.get("report"):
-            self._report = config.hook.pytest_report_from_serializable(
-                config=config, data=data["report"]
-            )
-        self.problem = str(data.get("problem", ""))
+        try:
+            if data.get("report"):
+                self._report = rebuild_teardown(config, data["report"])
+            self.problem = str(data.get("problem", ""))
+            self._output = [(name, str(data.get(name, ""))) for name in ("out", "err")]
+        except MALFORMED as error:
+            raise TemplateLost(f"the template sent a malformed message: {error}") from None
         if self._report is not None:
             self.problem = self._report.longreprtext
-        self._output = [("out", data.get("out", "")), ("err", data.get("err", ""))]
 
     def merge_into(self, report: pytest.TestReport) -> None:
         """Make this part of the teardown *report* of the item after which it happened."""

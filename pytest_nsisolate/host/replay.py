@@ -20,11 +20,14 @@ def warning_of(item: pytest.Item, data: dict[str, Any]) -> dict[str, Any]:
         line=str(data["line"]),
     )
     location = data["location"]
+    if location is not None:
+        where, line, function = location
+        location = (str(where), int(line), str(function))
     return {
         "warning_message": message,
         "when": "runtest",
         "nodeid": item.nodeid if data["nodeid"] else "",
-        "location": tuple(location) if location else None,
+        "location": location,
     }
 
 
@@ -40,4 +43,5 @@ def stop_session(kind: str, text: str, data: dict[str, Any]) -> None:
     if kind == "KeyboardInterrupt":
         raise KeyboardInterrupt(text)
     returncode = data.get("returncode")
-    pytest.exit(text, returncode=returncode if isinstance(returncode, int) else None)
+    known = type(returncode) is int and 0 <= returncode < 256
+    pytest.exit(text, returncode=returncode if known else None)

@@ -16,10 +16,10 @@ from ..options import Request
 from ..runtime.errors import ChannelError
 from ..runtime.outcome import of_wait_status
 from ..wire import frames
-from ..wire.data import MalformedData, load
+from ..wire.data import MALFORMED, MalformedData, load
 from ..wire.exceptions import from_data
 from ..wire.functions import fingerprint, ship, ship_parameters
-from ..wire.limits import RESULT_LIMIT
+from ..wire.limits import ALL_RESULTS_LIMIT, MESSAGES_LIMIT, RESULT_LIMIT
 from .crash import crash_report, passed_report, read_stacks
 from .replay import stop_session, warning_of
 from .reports import rebuild
@@ -27,19 +27,6 @@ from .template import Template, TemplateLost, describe
 
 #: Seconds that a test, or a template, has for what should take no time.
 _GRACE = 10.0
-
-
-#: What wrong data may raise where it is taken apart.
-MALFORMED = (
-    AssertionError,
-    AttributeError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 
 
 class ItemRun(Protocol):
@@ -92,6 +79,7 @@ class Run:
         self._holder = ""
         self._ended: dict[str, Any] | None = None
         self._done = False
+        self._messages = self._bytes = 0
         self._problem = ""
         self._timed_out = False
         self._exceptions: dict[str, BaseException | None] = {}
@@ -179,15 +167,18 @@ class Run:
         if frame is None:
             return
         kind, payload = frame
-        if kind == frames.SETTING_UP and not self._pid:
-            self._pid = int(load(payload)["pid"])
-            if self._request.timeout is not None:
-                self._deadline = time.monotonic() + self._request.timeout
-        elif kind == frames.CLONED and not self._holder:
-            data = load(payload)
-            self._pid, self._holder = int(data["pid"]), str(data["holder"])
-        else:
-            self._ended = self._template.check(frame, frames.ENDED)
+        try:
+            if kind == frames.SETTING_UP and not self._pid:
+                self._pid = _pid_of(load(payload))
+                if self._request.timeout is not None:
+                    self._deadline = time.monotonic() + self._request.timeout
+            elif kind == frames.CLONED and not self._holder:
+                data = load(payload)
+                self._pid, self._holder = _pid_of(data), str(data["holder"])
+            else:
+                self._ended = _end_of(self._template.check(frame, frames.ENDED))
+        except MALFORMED as error:
+            raise TemplateLost(f"the template sent a malformed message: {error}") from None
 
     def _has_ended(self) -> bool:
         return self._ended is not None and (self._results.at_end or "problem" in self._ended)
@@ -206,6 +197,12 @@ class Run:
         Raises MalformedData for everything that a test of ours would not send.
         """
         kind, payload = frame
+        self._messages += 1
+        self._bytes += len(payload)
+        if self._messages > MESSAGES_LIMIT or self._bytes > ALL_RESULTS_LIMIT:
+            raise MalformedData(
+                f"more than {MESSAGES_LIMIT} messages or {ALL_RESULTS_LIMIT} bytes of reports and warnings"
+            )
         message: Any = load(payload) if payload else None
         try:
             if kind == frames.REPORT:
@@ -298,6 +295,21 @@ class Run:
             except TimeoutError:
                 return False
         return True
+
+
+def _pid_of(data: Any) -> int:
+    pid = data["pid"]
+    if type(pid) is not int or not 0 < pid < 2**31:
+        raise MalformedData(f"the pid {pid!r}")
+    return pid
+
+
+def _end_of(data: Any) -> dict[str, Any]:
+    """Return how a clone ended: its wait status, or the problem that there was."""
+    if type(data["status"]) is not int or not 0 <= data["status"] < 2**16:
+        raise MalformedData(f"the wait status {data['status']!r}")
+    found = {"status": data["status"]}
+    return {**found, "problem": str(data["problem"])} if "problem" in data else found
 
 
 def chain_of(item: pytest.Item | None) -> list[list[str]]:
