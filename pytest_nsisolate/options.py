@@ -7,14 +7,26 @@ from typing import Any
 
 import pytest
 
-from .rootfs.sandbox import OWN_DIRECTORIES, Sandbox
+from . import limits
+from .limits import NO_LIMITS, Limits, read_limit
+from .rootfs.kinds import OWN_DIRECTORIES, Sandbox
 from .runtime.record import Record
 
 MODES = ("require", "skip", "off")
 MARKS = ("isolated", "nsisolated")
 _NETWORKS = ("host", "none")
-_KEYWORDS = ("env", "hostname", "network", "root", "rootfs", "timeout", "writable")
-_LIMITS = ("cpu", "memory", "pids")
+_KEYWORDS = (
+    "cpu",
+    "env",
+    "hostname",
+    "memory",
+    "network",
+    "pids",
+    "root",
+    "rootfs",
+    "timeout",
+    "writable",
+)
 
 
 class Request(Record):
@@ -23,6 +35,7 @@ class Request(Record):
     sandbox: Sandbox
     env: tuple[tuple[str, str], ...] = ()
     timeout: float | None = None
+    limits: Limits = NO_LIMITS
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -41,6 +54,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="what to do when isolation is asked for: require it (default), skip the test if this "
         "machine cannot give it, or turn it off",
     )
+    group.addoption(
+        "--nsisolate-stats",
+        action="store_true",
+        default=False,
+        help="print at the end what the sandboxes cost: time, CPU, memory, and the most expensive tests",
+    )
     parser.addini("nsisolate_all", "run every test isolated", type="bool", default=False)
     parser.addini("nsisolate_network", "host (default) or none", default="host")
     parser.addini("nsisolate_hostname", "the host name inside", default="nsisolate")
@@ -54,6 +73,9 @@ def add_options(parser: pytest.Parser) -> None:
         "nsisolate_env", "NAME=value, one a line, set inside", type="linelist", default=[]
     )
     parser.addini("nsisolate_timeout", "seconds that an isolated test may take", default="")
+    parser.addini("nsisolate_memory", "memory that an isolated test may use, as 512M", default="")
+    parser.addini("nsisolate_pids", "processes and threads of an isolated test", default="")
+    parser.addini("nsisolate_cpu", "processors that an isolated test may use, as 0.5", default="")
     parser.addini(
         "nsisolate_host_fixtures",
         "fixtures of a wider scope than function that are set up on the host",
@@ -67,8 +89,9 @@ def register_marks(config: pytest.Config) -> None:
     for name in MARKS:
         config.addinivalue_line(
             "markers",
-            f"{name}(network=, hostname=, root=, rootfs=, writable=, env=, timeout=): run the test in "
-            "namespaces of its own; isolated(False) opts out of --nsisolate-all",
+            f"{name}(network=, hostname=, root=, rootfs=, writable=, env=, timeout=, memory=, "
+            "pids=, cpu=): run the test in namespaces of its own; isolated(False) opts out of "
+            "--nsisolate-all",
         )
 
 
@@ -89,6 +112,7 @@ class Options:
         self.everything = wants_everything(config)
         self.env = tuple(_env_line(line) for line in config.getini("nsisolate_env"))
         self._timeout = _seconds(config.getini("nsisolate_timeout"), "nsisolate_timeout")
+        self._limits = _limits_of({n: config.getini(f"nsisolate_{n}") for n in limits.KEYWORDS})
         network = config.getini("nsisolate_network")
         if network not in _NETWORKS:
             raise pytest.UsageError(f"nsisolate_network: {network!r} is not one of host, none")
@@ -107,7 +131,9 @@ class Options:
         if mark is None:
             if not self.everything:
                 return None
-            return Request(sandbox=self._default, env=self.env, timeout=self._timeout)
+            return Request(
+                sandbox=self._default, env=self.env, timeout=self._timeout, limits=self._limits
+            )
         where = f"{item.nodeid}: @pytest.mark.{mark.name}"
         if not _is_wanted(mark, where):
             return None
@@ -136,7 +162,16 @@ class Options:
             env = (*env, *_env_mapping(keywords["env"], where))
         if "timeout" in keywords:
             timeout = _seconds(keywords["timeout"], where)
-        return Request(sandbox=sandbox, env=env, timeout=timeout)
+        given = {name: keywords[name] for name in limits.KEYWORDS if name in keywords}
+        limited = self._limits.replace(
+            **{name: read_limit(name, value, where) for name, value in given.items()}
+        )
+        return Request(sandbox=sandbox, env=env, timeout=timeout, limits=limited)
+
+
+def _limits_of(settings: dict[str, str]) -> Limits:
+    read = {name: read_limit(name, text, f"nsisolate_{name}") for name, text in settings.items()}
+    return NO_LIMITS.replace(**read)
 
 
 def _nearest_mark(item: pytest.Item) -> pytest.Mark | None:
@@ -158,8 +193,6 @@ def _is_wanted(mark: pytest.Mark, where: str) -> bool:
 
 def _refuse_unknown(keywords: dict[str, Any], where: str) -> None:
     for name in keywords:
-        if name in _LIMITS:
-            raise pytest.UsageError(f"{where}: {name}= is not supported yet; remove it")
         if name not in _KEYWORDS:
             raise pytest.UsageError(
                 f"{where}: there is no keyword {name!r}, only {', '.join(_KEYWORDS)}"

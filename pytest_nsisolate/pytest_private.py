@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,12 @@ from _pytest import faulthandler as _faulthandler
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 from _pytest._io import TerminalWriter
 from _pytest.config import _prepareconfig
+from _pytest.junitxml import LogXML, xml_key
+from _pytest.logging import caplog_records_key
 from _pytest.outcomes import Exit, OutcomeException
 from _pytest.scope import Scope
+from _pytest.threadexception import thread_exceptions
+from _pytest.unraisableexception import unraisable_exceptions
 
 _subtests: Any
 try:
@@ -54,6 +58,12 @@ def make_worker(config: pytest.Config, workerinput: dict[str, Any] | None) -> No
         config.workeroutput = {}  # type: ignore[attr-defined]
 
 
+def collected(config: pytest.Config) -> list[str]:
+    """Return the node ids of the session's items, in the order in which they are run."""
+    session: Any = config.pluginmanager.get_plugin("session")
+    return [item.nodeid for item in session.items]
+
+
 def base_temp(config: pytest.Config) -> str | None:
     """Return the directory that ``tmp_path`` directories are made in; it is made if need be.
 
@@ -71,47 +81,12 @@ def share_base_temp(config: pytest.Config, path: str | None) -> None:
         factory._given_basetemp = factory._basetemp = Path(path)
 
 
-def write_line(config: pytest.Config, text: str) -> None:
-    """Print a line of the plugin's own, where there is a terminal reporter to print it."""
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.ensure_newline()
-        reporter.write_line(text)
-
-
-def terminal_markup(config: pytest.Config) -> bool:
-    """Tell whether what is printed has colours, which go into the explanations of assertions."""
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    return reporter is not None and bool(reporter._tw.hasmarkup)
-
-
-def silence_terminal(config: pytest.Config, *, markup: bool) -> None:
-    """Let the terminal reporter be there, for all who ask for it, and print nothing."""
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
-        reporter._tw = TerminalWriter(nowhere)
-        reporter._tw.hasmarkup = markup
-
-
-def global_captures(config: pytest.Config) -> dict[int, Any]:
-    """Return, by stream, pytest's captures of the file descriptors 1 and 2 (``--capture=fd``)."""
-    manager: Any = config.pluginmanager.getplugin("capturemanager")
-    capturing = getattr(manager, "_global_capturing", None)
-    found = {}
-    for stream, name in ((1, "out"), (2, "err")):
-        capture = getattr(capturing, name, None)
-        if hasattr(capture, "targetfd_save") and hasattr(capture, "tmpfile"):
-            found[stream] = capture
-    return found
-
-
-def exchange_capture_file(capture: Any, file: int) -> None:
-    """Put the descriptor *file* under a capture, in place of its temporary file."""
-    os.dup2(file, capture.tmpfile.fileno(), inheritable=False)
-    # While capturing is suspended, the target is the original stream and stays that.
-    if capture._state == "started":
-        os.dup2(file, capture.targetfd)
+def least_duration(config: pytest.Config) -> float:
+    """Return the seconds below which ``--durations`` leaves something out."""
+    if config.get_verbosity() > 1:
+        return 0.0
+    least: float | None = getattr(config.option, "durations_min", None)
+    return 0.005 if least is None else least
 
 
 def disarm_faulthandler() -> None:
@@ -119,12 +94,107 @@ def disarm_faulthandler() -> None:
     faulthandler.cancel_dump_traceback_later()
 
 
+def let_faulthandler_write_to(config: pytest.Config, stderr: int) -> None:
+    """Let pytest's watchdog write to the descriptor *stderr*."""
+    own = config.stash.get(_faulthandler.fault_handler_stderr_fd_key, None)
+    if own is not None:
+        os.dup2(stderr, own, inheritable=False)
+
+
 def arm_faulthandler(config: pytest.Config) -> None:
     """Start pytest's watchdog again."""
-    seconds = float(config.getini("faulthandler_timeout") or 0.0)
     stderr = config.stash.get(_faulthandler.fault_handler_stderr_fd_key, None)
-    if seconds > 0 and stderr is not None and config.pluginmanager.hasplugin("faulthandler"):
+    if stderr is None or not config.pluginmanager.hasplugin("faulthandler"):
+        return
+    seconds = float(config.getini("faulthandler_timeout") or 0.0)
+    if seconds > 0:
         faulthandler.dump_traceback_later(seconds, file=stderr)
+
+
+def cache_directory(config: pytest.Config) -> str | None:
+    """Return the directory in which ``cache.mkdir`` makes directories; it is made if need be.
+
+    None where there is no cache (``-p no:cacheprovider``), or none can be made.
+    """
+    cache: Any = getattr(config, "cache", None)
+    if cache is None:
+        return None
+    directory: Path = cache._cachedir / cache._CACHE_PREFIX_DIRS
+    try:
+        cache._ensure_cache_dir_and_supporting_files()
+        directory.mkdir(exist_ok=True)
+    except OSError:
+        return None
+    return str(directory)
+
+
+def tell_what_is_cached(config: pytest.Config, tell: Callable[[str, object], None]) -> None:
+    """Call *tell* with each key and value that ``cache.set`` is called with, when it has been set."""
+    cache: Any = getattr(config, "cache", None)
+    if cache is None:
+        return
+    original = cache.set
+
+    def set_and_tell(key: str, value: object) -> None:
+        original(key, value)
+        tell(key, value)
+
+    cache.set = set_and_tell
+
+
+def xml_family(config: pytest.Config) -> str | None:
+    """Return the family of the file that ``--junitxml`` writes, or None if it writes none."""
+    xml: Any = config.stash.get(xml_key, None)
+    return None if xml is None else str(xml.family)
+
+
+class TellingXml(LogXML):
+    """Has what fixtures record in it told to somebody else: (whether an attribute, name, value)."""
+
+    def __init__(self, family: Any, tell: Callable[[bool, str, object], None]) -> None:
+        super().__init__("never-written.xml", None, family=family)
+        self._tell = tell
+
+    def add_global_property(self, name: str, value: object) -> None:
+        """Record a property of the suite."""
+        __tracebackhide__ = True
+        super().add_global_property(name, value)
+        self._tell(False, name, value)
+
+    def node_reporter(self, report: Any) -> Any:
+        """Return what a test's attributes are recorded in."""
+        reporter: Any = super().node_reporter(report)
+        if "add_attribute" not in vars(reporter):
+            original = reporter.add_attribute
+
+            def add_attribute(name: str, value: object) -> None:
+                original(name, value)
+                self._tell(True, name, value)
+
+            reporter.add_attribute = add_attribute
+        return reporter
+
+
+def install_xml(config: pytest.Config, xml: TellingXml) -> None:
+    """Make *xml* what fixtures record in."""
+    config.stash[xml_key] = xml
+
+
+def remove_xml(config: pytest.Config) -> None:
+    """Take away what was installed, before pytest does as if it had made it."""
+    if isinstance(config.stash.get(xml_key, None), TellingXml):
+        del config.stash[xml_key]
+
+
+def record_in_xml(item: pytest.Item, name: str, value: str, *, attribute: bool) -> None:
+    """Record an attribute of *item*, or a property of the suite, for ``--junitxml``."""
+    xml: Any = item.config.stash.get(xml_key, None)
+    if xml is None:
+        return
+    if attribute:
+        xml.node_reporter(getattr(item, "id", item.nodeid)).add_attribute(name, value)
+    else:
+        xml.add_global_property(name, value)
 
 
 def setup_state(session: pytest.Session) -> Any:
@@ -132,12 +202,61 @@ def setup_state(session: pytest.Session) -> Any:
     return session._setupstate
 
 
-def renew(item: pytest.Item) -> None:
-    """Make *item* as if it had never been run."""
+def forget_stray_exceptions(config: pytest.Config) -> None:
+    """Drop what threads and finalizers have raised and nobody has reported yet."""
+    keys: tuple[Any, ...] = (thread_exceptions, unraisable_exceptions)
+    for key in keys:
+        found: Any = config.stash.get(key, None)
+        if found is not None:
+            found.clear()
+
+
+def report_sections(item: pytest.Item) -> list[tuple[str, str, str]]:
+    """Return what the item has printed so far: phase, stream or log, text."""
+    return list(item._report_sections)
+
+
+def set_report_sections(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Make the sections of *report* what the item has printed so far."""
+    named = [(*name.split(" ", 2), text) for name, text in report.sections]
+    item._report_sections[:] = [
+        (parts[2], parts[1], parts[3])
+        for parts in named
+        if len(parts) == 4 and parts[0] == "Captured"
+    ]
+
+
+def mark_as_debugged(report: pytest.TestReport) -> None:
+    """Keep the failure from being printed again at the end: whoever debugged it has seen it."""
+    report._pdbshown = True  # type: ignore[attr-defined]
+
+
+def forget_failed_fixtures(item: pytest.Item) -> None:
+    """Let the item's fixtures whose set-up failed be set up again, of whatever scope they are."""
+    info = getattr(item, "_fixtureinfo", None)
+    for definitions in getattr(info, "name2fixturedefs", {}).values():
+        for definition in definitions:
+            if definition.cached_result is not None and definition.cached_result[2] is not None:
+                definition.cached_result = None
+                definition._finalizers.clear()
+
+
+def renew(item: pytest.Item, sections: list[tuple[str, str, str]]) -> None:
+    """Make *item* as if it had never been run, save for the *sections* of earlier attempts."""
     initrequest = getattr(item, "_initrequest", None)
     if initrequest is not None:
         initrequest()
+    item._report_sections[:] = sections
+
+
+def forget_sections(item: pytest.Item) -> None:
+    """Drop what the item has reported of its output."""
     item._report_sections.clear()
+
+
+def start_log_records(item: pytest.Item) -> None:
+    """Let the logging plugin find what it expects of an item that has been set up."""
+    item.stash.setdefault(caplog_records_key, {})
 
 
 @contextmanager
@@ -169,7 +288,29 @@ def _scope_of(item: pytest.Item, request: Any, name: str) -> Scope:
         return Scope.Function
     by_parameter = getattr(getattr(item, "callspec", None), "_arg2scope", {})
     scope: Scope = by_parameter.get(name, definitions[-1]._scope)
+    if scope is Scope.Class and item.getparent(pytest.Class) is None:
+        return Scope.Function  # a function that is in no class is its own
     return scope
+
+
+def are_set_up(item: pytest.Item) -> bool:
+    """Tell whether all that *item* needs of a wider scope than function is set up, without a failure.
+
+    An item with a parameter of a wider scope is not taken to be, because that decides what is set up.
+    """
+    stack = setup_state(item.session).stack
+    parents = item.listchain()[:-1]
+    if list(stack) != parents or any(failure for _finalizers, failure in stack.values()):
+        return False
+    callspec: Any = getattr(item, "callspec", None)
+    if any(scope > Scope.Function for scope in getattr(callspec, "_arg2scope", {}).values()):
+        return False
+    results = [fixture_definition(item, name).cached_result for name in _defined(item)]
+    return all(result is not None and result[2] is None for result in results)
+
+
+def _defined(item: pytest.Item) -> list[str]:
+    return [name for name in wider_fixtures(item) if name != "request"]
 
 
 def fixture_value(item: pytest.Item, name: str) -> Any:
@@ -227,10 +368,14 @@ def mend_subtest(report: pytest.TestReport, data: dict[str, Any]) -> None:
 
 
 class OpaqueRepr(TerminalRepr):
-    """A failure that is a text, printed as it is; *message*, if given, stands in the short summary."""
+    """A failure that is a text; *message*, if given, stands in the short summary.
 
-    def __init__(self, text: str, message: str = "") -> None:
+    *printed* is what it looks like with colours.
+    """
+
+    def __init__(self, text: str, message: str = "", printed: str = "") -> None:
         self._text = text
+        self._printed = printed
         if message:
             self.reprcrash = ReprFileLocation("", 0, message)
 
@@ -239,4 +384,7 @@ class OpaqueRepr(TerminalRepr):
 
     def toterminal(self, tw: TerminalWriter) -> None:
         """Print the text."""
-        tw.line(self._text)
+        if self._printed and tw.hasmarkup:
+            tw.write(self._printed)
+        else:
+            tw.line(self._text)

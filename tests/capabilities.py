@@ -112,3 +112,8 @@ def has_cgroup_v2_of_its_own() -> bool:
         own = [line.rstrip("\n").partition("::")[2] for line in file if line.startswith("0::")]
     parent = f"/sys/fs/cgroup{os.path.dirname(own[0])}" if own else ""
     return bool(own) and all(os.access(p, os.W_OK) for p in (parent, f"{parent}/cgroup.procs"))
+
+
+def can_make_cgroups() -> bool:
+    """Tell whether we may make cgroups with limits, so that all limits of a test can be enforced."""
+    return is_root() or has_cgroup_v2_of_its_own()

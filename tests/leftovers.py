@@ -20,7 +20,10 @@ VARIABLE = "NSISOLATE_TEST_SESSION"
 _SHARED_DIRECTORIES = ("/dev/shm", "/run", "/run/user", "/tmp", "/var/run", "/var/tmp")
 _OURS = ("nsisolate", ".nsisolate", "pytest-nsisolate")
 _CGROUPS = "/sys/fs/cgroup"
+#: Seconds for what is about to go; and for what another session, at the same time, may be at work with.
 _PATIENCE = 5.0
+_PATIENCE_WITH_OTHERS = 90.0
+_SESSION = "nsisolate-session-"
 
 
 class Leftovers:
@@ -30,7 +33,7 @@ class Leftovers:
         self._session = uuid.uuid4().hex
         temporary = tempfile.gettempdir()
         self._old_tmpdir = os.environ.get("TMPDIR")
-        self.directory = tempfile.mkdtemp(prefix="nsisolate-session-")
+        self.directory = tempfile.mkdtemp(prefix=_SESSION)
         # As /tmp itself: some tests run as somebody else.
         os.chmod(self.directory, 0o1777)
         os.environ[VARIABLE] = self._session
@@ -51,13 +54,21 @@ class Leftovers:
             lambda: [f"file {path}" for path in _shared_names() - self._names],
             lambda: [f"file {self.directory}/{name}" for name in os.listdir(self.directory)],
         ]
-        deadline = time.monotonic() + _PATIENCE
-        found: list[str] = []
-        for check in checks:
-            while (left := check()) and time.monotonic() < deadline:
-                time.sleep(0.05)
-            found += left
-        return sorted(found)
+        # What is there at the first look, and still at the last, is left; what comes in between is not ours.
+        left = [set(check()) for check in checks]
+        deadline = time.monotonic() + self._patience()
+        while any(left) and time.monotonic() < deadline:
+            time.sleep(0.05)
+            left = [
+                before & set(check()) if before else before
+                for before, check in zip(left, checks, strict=True)
+            ]
+        return sorted(set().union(*left))
+
+    def _patience(self) -> float:
+        beside = os.listdir(os.path.dirname(self.directory))
+        others = {name for name in beside if name.startswith(_SESSION)}
+        return _PATIENCE_WITH_OTHERS if others - {os.path.basename(self.directory)} else _PATIENCE
 
     def close(self) -> None:
         """Undo what the constructor did."""
@@ -120,6 +131,6 @@ def _shared_names() -> set[str]:
         except OSError:
             continue
         # Other sessions, which may run at the same time, look after their own.
-        ours = [n for n in names if n.startswith(_OURS) and not n.startswith("nsisolate-session-")]
+        ours = [n for n in names if n.startswith(_OURS) and not n.startswith(_SESSION)]
         found |= {os.path.join(directory, name) for name in ours}
     return found

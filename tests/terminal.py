@@ -7,8 +7,10 @@ import os
 import pty
 import select
 import struct
+import subprocess
 import termios
 import time
+from pathlib import Path
 
 
 class Terminal:
@@ -24,6 +26,23 @@ class Terminal:
     def streams(self) -> dict[str, int]:
         """The arguments of Popen that make it the standard streams."""
         return dict.fromkeys(("stdin", "stdout", "stderr"), self.slave)
+
+    def launch(self, command: list[str], cwd: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Start a program as a shell would: the terminal controls it, so that Ctrl-C reaches it."""
+
+        def control() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        return subprocess.Popen(
+            command,
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=self.slave,
+            start_new_session=True,
+            preexec_fn=control,
+            cwd=cwd,
+            env=env,
+        )
 
     def size(self, rows: int, columns: int) -> None:
         """Change the window size."""

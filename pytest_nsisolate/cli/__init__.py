@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..runtime.errors import NsisolateError
+from ..runtime.errors import NsisolateError, call_of, explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _VERBS = {
     "ps": "list the processes of a container",
     "spec": "write a default config.json",
     "features": "print what this runtime supports, as JSON",
+    "doctor": "try what this machine allows, and say what lifts what it does not",
     "checkpoint": "save a container's processes (not supported)",
     "restore": "restore a container from a checkpoint (not supported)",
 }
@@ -89,6 +90,9 @@ def _run(argv: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        log.fail(f"{call_of(error)}: {explain(error.errno or 0)}")
+        return 1
 
 
 def _dispatch(settings: Settings, argv: list[str]) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from ..runtime import spec
-from ..runtime.container import Request
 from ..runtime.errors import SpecError, UnsupportedError
-from ..runtime.mounts import describe
+from ..runtime.lifecycle.container import Request
+from ..runtime.mounts.mount import describe
 from ..runtime.plan import NO_PROCESS
 from ..runtime.preparation import DISABLED, SYSTEMD
 from ..runtime.rootless import with_user_namespace
@@ -15,8 +15,8 @@ from .arguments import UsageError, first, whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..runtime.lifecycle.state import Directory
     from ..runtime.plan import Plan, Process
-    from ..runtime.state import Directory
     from .settings import Settings
 
 FLAGS = ("--no-pivot", "--no-new-keyring", "--no-subreaper")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..runtime import container
+from ..runtime.lifecycle import container
 from . import building
 from .arguments import first, read, required_id
 

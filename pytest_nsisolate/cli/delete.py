@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from ..runtime import container, signalling, spec
+from ..runtime import spec
 from ..runtime.errors import LifecycleError, NsisolateError
-from ..runtime.state import CREATED, STOPPED
+from ..runtime.lifecycle import container, signalling
+from ..runtime.lifecycle.state import CREATED, STOPPED
 from .arguments import UsageError, first, read
 from .selecting import matching
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..runtime.lifecycle.state import Directory, State
     from ..runtime.plan import Plan
-    from ..runtime.state import Directory, State
     from .settings import Settings
 
 HELP = """\

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..runtime import events
 from ..runtime.errors import LifecycleError
-from ..runtime.state import STOPPED
+from ..runtime.lifecycle import events
+from ..runtime.lifecycle.state import STOPPED
 from .arguments import UsageError, read, required_id
 
 TYPE_CHECKING = False

@@ -6,13 +6,13 @@ import os
 
 from ..runtime import spec
 from ..runtime.cgroup_joining import sub_cgroups, targets
-from ..runtime.container import hand_over
 from ..runtime.errors import LifecycleError, NsisolateError
 from ..runtime.foreground import Signals, attend
 from ..runtime.joining import launch_in
 from ..runtime.launch_options import LaunchOptions
-from ..runtime.liveness import open_process
-from ..runtime.state import PAUSED, STOPPED
+from ..runtime.lifecycle.container import hand_over
+from ..runtime.lifecycle.liveness import open_process
+from ..runtime.lifecycle.state import PAUSED, STOPPED
 from . import building
 from .arguments import first, read, required_id
 from .exec_process import REPEATED, process_to_execute
@@ -20,8 +20,8 @@ from .exec_process import REPEATED, process_to_execute
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..runtime.launcher import Launched
+    from ..runtime.lifecycle.state import State
     from ..runtime.plan import Plan
-    from ..runtime.state import State
     from .settings import Settings
 
 _FLAGS = ("--detach", "-d", "--tty", "-t", "--no-new-privs", "--ignore-paused")

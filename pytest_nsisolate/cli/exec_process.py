@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..runtime.plan import Capabilities, Process, User
-from ..runtime.spec_json import decode
-from ..runtime.spec_process import read_process
-from ..runtime.spec_reader import ID_MAX, Reader
+from ..runtime.spec.decoding import decode
+from ..runtime.spec.process import read_process
+from ..runtime.spec.reader import ID_MAX, Reader
 from .arguments import UsageError, first
 
 REPEATED = ("--env", "-e", "--cap", "-c", "--additional-gids", "-g", "--cgroup")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ..runtime import capabilities, mount_options
+from ..runtime import capabilities
 from ..runtime.execution.records import MEMORY_FLAGS, MEMORY_MODES
+from ..runtime.mounts import options as mount_options
 from ..runtime.plan import NAMESPACE_TYPES, SPEC_VERSION
 from ..runtime.seccomp.records import ACTIONS, FLAGS, OPERATORS
-from ..runtime.spec_hooks import KINDS
+from ..runtime.spec.hooks import KINDS
 from .arguments import read
 from .building import EFFECTIVE_ANNOTATIONS
 

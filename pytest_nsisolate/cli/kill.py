@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import _signal
 
-from ..runtime import signalling, spec
+from ..runtime import spec
 from ..runtime.errors import LifecycleError, NsisolateError
+from ..runtime.lifecycle import signalling
 from .arguments import UsageError, first, read, required_id
 from .selecting import matching
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..runtime.state import Directory, State
+    from ..runtime.lifecycle.state import Directory, State
     from .settings import Settings
 
 HELP = """\

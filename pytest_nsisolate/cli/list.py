@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..runtime.errors import LifecycleError
-from ..runtime.spec_json import encode
-from ..runtime.state import containers
+from ..runtime.lifecycle.state import containers
+from ..runtime.spec.decoding import encode
 from .arguments import UsageError, first, read
 from .stating import describe
 

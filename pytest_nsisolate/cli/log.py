@@ -6,9 +6,9 @@ import os
 import sys
 
 from ..runtime.launch_options import silent
+from ..runtime.lifecycle.state import now
 from ..runtime.record import Record
-from ..runtime.spec_json import encode
-from ..runtime.state import now
+from ..runtime.spec.decoding import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

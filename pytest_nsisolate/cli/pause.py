@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..runtime import pausing
+from ..runtime.lifecycle import pausing
 from .arguments import read, required_id
 
 TYPE_CHECKING = False

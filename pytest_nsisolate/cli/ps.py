@@ -6,8 +6,8 @@ import os
 import subprocess
 
 from ..runtime.errors import LifecycleError
-from ..runtime.signalling import processes
-from ..runtime.spec_json import encode
+from ..runtime.lifecycle.signalling import processes
+from ..runtime.spec.decoding import encode
 from .arguments import UsageError, first, read, required_id
 
 TYPE_CHECKING = False

@@ -5,16 +5,16 @@ from __future__ import annotations
 import _signal
 import os
 
-from ..runtime import container
 from ..runtime.foreground import Signals, attend
-from ..runtime.state import check_id, default_root
+from ..runtime.lifecycle import container
+from ..runtime.lifecycle.state import check_id, default_root
 from . import building
 from .arguments import UsageError, first, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..runtime.cgroups.group import Cgroup
-    from ..runtime.container import Request
+    from ..runtime.lifecycle.container import Request
     from .settings import Settings
 
 _FLAGS = (*building.FLAGS, "--detach", "-d", "--keep")

@@ -13,7 +13,7 @@ def matching(patterns: list[str], settings: Settings) -> list[str]:
     """Return the ids of the containers that any of *patterns* matches. Raises UsageError."""
     import re
 
-    from ..runtime.state import containers
+    from ..runtime.lifecycle.state import containers
 
     try:
         compiled = [re.compile(pattern) for pattern in patterns]

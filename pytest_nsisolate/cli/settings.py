@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..runtime import state
 from ..runtime.errors import LifecycleError
+from ..runtime.lifecycle import state
 from ..runtime.preparation import CGROUP_MANAGERS, CGROUPFS, SYSTEMD
 from ..runtime.record import Record
 from .arguments import UsageError

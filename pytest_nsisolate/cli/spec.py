@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ..runtime.spec_default import default_plan
-from ..runtime.spec_writer import to_config
+from ..runtime.spec.default import default_plan
+from ..runtime.spec.writer import to_config
 from .arguments import UsageError, first, read
 
 TYPE_CHECKING = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..runtime import container, spec
+from ..runtime import spec
+from ..runtime.lifecycle import container
 from . import building
 from .arguments import read, required_id
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ..runtime.lifecycle.state import STOPPED
 from ..runtime.plan import SPEC_VERSION
-from ..runtime.state import STOPPED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..runtime.state import State
+    from ..runtime.lifecycle.state import State
 
 
 def describe(state: State) -> dict[str, object]:

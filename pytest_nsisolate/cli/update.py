@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from ..runtime import updating
 from ..runtime.errors import SpecError
-from ..runtime.spec_json import decode
-from ..runtime.spec_reader import Reader
-from ..runtime.spec_resources import read_resources
+from ..runtime.lifecycle import updating
+from ..runtime.spec.decoding import decode
+from ..runtime.spec.reader import Reader
+from ..runtime.spec.resources import read_resources
 from .arguments import UsageError, first, read, required_id
 
 TYPE_CHECKING = False

@@ -2,72 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from ..limits import NO_LIMITS, Limits
 from ..options import Request
-from ..pytest_private import write_line
-from ..rootfs.sandbox import Sandbox, readonly_projects
+from ..pytest_private_output import write_line
+from ..rootfs.kinds import Sandbox
+from ..rootfs.sandbox import readonly_projects
 from ..runtime.errors import NsisolateError, SetupError
-from ..wire.data import MALFORMED
+from .coverage import CoverageOfTests
 from .fixtures import ship_host_fixtures
-from .reports import rebuild_teardown
+from .launching import Launcher
+from .limiting import Enforcement, Limited, find_enforcement, new_series
 from .run import Run, chain_of
-from .template import Template, TemplateLost
-
-
-class TornDown:
-    """How the teardown of wider scopes in a template went."""
-
-    def __init__(self, config: pytest.Config, data: Any) -> None:
-        self._report: Any = None
-        try:
-            if data.get("report"):
-                self._report = rebuild_teardown(config, data["report"])
-            self.problem = str(data.get("problem", ""))
-            self._output = [(name, str(data.get(name, ""))) for name in ("out", "err")]
-        except MALFORMED as error:
-            raise TemplateLost(f"the template sent a malformed message: {error}") from None
-        if self._report is not None:
-            self.problem = self._report.longreprtext
-
-    def merge_into(self, report: pytest.TestReport) -> None:
-        """Make this part of the teardown *report* of the item after which it happened."""
-        for name, text in self._output:
-            if text:
-                _add_output(report, f"Captured std{name} teardown", text)
-        if not self.problem:
-            return
-        if report.failed:
-            report.sections.append(("teardown of wider scopes", self.problem))
-            return
-        report.outcome = "failed"
-        report.longrepr = self._report.longrepr if self._report is not None else self.problem
-
-
-def _add_output(report: pytest.TestReport, name: str, text: str) -> None:
-    """Add to the section *name* what was printed after what is in it."""
-    for number, (other, before) in enumerate(report.sections):
-        if other == name:
-            report.sections[number] = (name, before + text)
-            return
-    report.sections.append((name, text))
+from .template import Template
+from .torn_down import TornDown
 
 
 class Pool:
     """The templates of one session; *paths* are the files of each sandbox's tests, in order."""
 
     def __init__(
-        self, config: pytest.Config, paths: dict[Sandbox, list[str]], env: dict[str, str]
+        self,
+        config: pytest.Config,
+        paths: dict[Sandbox, list[str]],
+        env: dict[str, str],
+        coverage: CoverageOfTests,
+        launcher: Launcher,
+        *,
+        tests: int,
+        limited: bool = False,
     ) -> None:
+        self._launcher: Launcher | None = launcher
         self._config = config
         self._paths = paths
+        self._tests = tests
         self._env = env
         self._templates: dict[Sandbox, Template] = {}
         self._failures: dict[Sandbox, NsisolateError] = {}
+        self._limited = limited
+        self._enforcements: dict[Limits, Enforcement] = {}
         self._overlay = True
         self._said: set[str] = set()
+        self._kept_for: pytest.Item | None = None
+        self._coverage = coverage
+        coverage.ask_at_end(self._measured)
 
     def template_for(self, sandbox: Sandbox) -> Template:
         """Return the template for *sandbox*, started if need be. Raises NsisolateError."""
@@ -95,35 +74,77 @@ class Pool:
             return self._try(sandbox.replace(overlay=False))
 
     def _try(self, sandbox: Sandbox) -> Template:
-        template = Template(self._config, sandbox, self._paths.get(sandbox, []), self._env)
+        series = new_series() if self._limited else None
+        paths = self._paths.get(sandbox, [])
+        launcher, self._launcher = self._launcher or Launcher(self._config), None
+        try:
+            template = Template(
+                self._config,
+                sandbox,
+                paths,
+                self._tests,
+                self._env,
+                self._coverage,
+                launcher,
+                series,
+            )
+        except BaseException:
+            launcher.discard()
+            raise
         for sentence in readonly_projects(sandbox):
             if sentence not in self._said:
                 self._said.add(sentence)
                 write_line(self._config, f"nsisolate: {sentence}")
         return template
 
-    def run(self, item: pytest.Item, request: Request) -> Run:
-        """Start an isolated run of *item*."""
-        fixtures = ship_host_fixtures(item, self._config.getini("nsisolate_host_fixtures"))
-        return Run(self.template_for(request.sandbox), item, request, fixtures)
+    def prepare_limits(self, limits: Limits) -> None:
+        """Find out how *limits* are enforced. Raises NsisolateError if they cannot be."""
+        self._enforcements[limits] = find_enforcement(limits)
 
-    def tear_down_to(self, nextitem: pytest.Item | None) -> list[TornDown]:
-        """Tear down, in every template, what *nextitem* does not need; return how that went."""
+    def run(self, item: pytest.Item, request: Request, following: str | None) -> Run:
+        """Start an isolated run of *item*; *following* is the id of what will be run in that sandbox next."""
+        fixtures = ship_host_fixtures(item, self._config.getini("nsisolate_host_fixtures"))
+        template = self.template_for(request.sandbox)
+        if self._kept_for not in (None, item):
+            # It was kept for another attempt of that item, which did not come.
+            self.tear_down_to(item, item)
+        limited = None
+        if request.limits != NO_LIMITS:
+            if request.limits not in self._enforcements:
+                self.prepare_limits(request.limits)
+            assert template.series is not None, "some item has limits"
+            limited = Limited(request.limits, self._enforcements[request.limits], template.series)
+        return Run(template, item, request, fixtures, limited, following)
+
+    def tear_down_to(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[TornDown]:
+        """Tear down, in every template, what *nextitem* does not need; return how that went.
+
+        What was recorded in the meantime is recorded here, as being of *item*, the one before it.
+        """
+        self._kept_for = nextitem
         results = []
         for template in self._live():
             try:
-                data = template.tear_down(chain_of(nextitem))
-                results.append(TornDown(self._config, data))
+                torn_down = TornDown(item, template.tear_down(chain_of(nextitem)))
             except NsisolateError as error:
                 template.kill()
-                results.append(TornDown(self._config, {"problem": str(error)}))
+                torn_down = TornDown(item, {"problem": str(error)})
+            torn_down.replay()
+            results.append(torn_down)
         return results
 
-    def check_torn_down(self, nextitem: pytest.Item | None) -> None:
+    def check_torn_down(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Tear templates down after a plain item; what fails is that item's failure."""
-        for torn_down in self.tear_down_to(nextitem):
+        for torn_down in self.tear_down_to(item, nextitem):
             if torn_down.problem:
                 pytest.fail(torn_down.problem, pytrace=False)
+
+    def _measured(self) -> None:
+        for template in self._live():
+            try:
+                template.measured()
+            except NsisolateError:
+                template.kill()
 
     def _live(self) -> list[Template]:
         return [t for t in self._templates.values() if not t.finished]

@@ -15,8 +15,8 @@ _PHASES = ("setup", "call", "teardown")
 #: Seconds since 1970, or of a test, are fewer.
 _SECONDS_LIMIT = 1e12
 
-#: What the host's own plugins (xdist) put on reports, and believe.
-_RESERVED = ("node", "worker_id", "item_index")
+#: What the host's own plugins (xdist, and we) put on reports, and believe.
+_RESERVED = ("node", "worker_id", "item_index", "nsisolate_cost")
 
 
 def rebuild(item: pytest.Item, message: Any) -> pytest.TestReport:
@@ -25,17 +25,20 @@ def rebuild(item: pytest.Item, message: Any) -> pytest.TestReport:
     A test speaks for itself only: a report of another one is refused before anything is made of it.
     """
     data = message["report"]
-    _check(item.nodeid, data)
+    if data["nodeid"] != item.nodeid:
+        raise MalformedData(f"a report of {data['nodeid']!r}")
+    check_report(data)
     # Where the item is, the host knows.
     data["location"] = item.location
     config = item.config
     report = config.hook.pytest_report_from_serializable(config=config, data=data)
     if not isinstance(report, pytest.TestReport):
         raise MalformedData("something that is not a test's report")
-    if message.get("opaque") and isinstance(report.longrepr, str):
-        report.longrepr = OpaqueRepr(report.longrepr)
+    printed = message.get("opaque")
+    if printed is not None and isinstance(report.longrepr, str):
+        report.longrepr = OpaqueRepr(report.longrepr, printed=str(printed))
     mend_subtest(report, data)
-    _check_longrepr(report)
+    check_longrepr(report)
     failed = message.get("failed_subtests", 0)
     if type(failed) is not int or failed < 0:
         raise MalformedData(f"{failed!r} failed subtests")
@@ -43,19 +46,8 @@ def rebuild(item: pytest.Item, message: Any) -> pytest.TestReport:
     return report
 
 
-def rebuild_teardown(config: pytest.Config, data: Any) -> pytest.TestReport:
-    """Return the report of a teardown of wider scopes, whose item is the template's. Raises MalformedData."""
-    _check(str(data["nodeid"]), data)
-    report = config.hook.pytest_report_from_serializable(config=config, data=data)
-    if not isinstance(report, pytest.TestReport):
-        raise MalformedData("something that is not a test's report")
-    _check_longrepr(report)
-    return report
-
-
-def _check(nodeid: str, data: Any) -> None:
-    if data["nodeid"] != nodeid:
-        raise MalformedData(f"a report of {data['nodeid']!r}")
+def check_report(data: Any) -> None:
+    """Raise MalformedData, or what wrong data raises, if *data* is not what a report is made of."""
     if data["outcome"] not in _OUTCOMES or data["when"] not in _PHASES:
         raise MalformedData(f"a report of {data['when']!r} with the outcome {data['outcome']!r}")
     for name in ("duration", "start", "stop"):
@@ -84,7 +76,7 @@ def _check_members(data: Any) -> None:
         raise MalformedData("a report with a wasxfail that is not a text")
 
 
-def _check_longrepr(report: pytest.TestReport) -> None:
+def check_longrepr(report: pytest.TestReport) -> None:
     """Refuse what cannot be printed: that would be found out at the session's end, and end it there."""
     longrepr: Any = report.longrepr
     if report.outcome == "skipped" and not hasattr(report, "wasxfail"):

@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 import os
+import pickle
+import signal
 import socket
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-import cloudpickle
 import pytest
 
+from .. import adapters
+from ..limits import size_text
 from ..options import Request
-from ..runtime.errors import ChannelError
-from ..runtime.outcome import of_wait_status
+from ..pytest_private import mark_as_debugged, report_sections, set_report_sections
+from ..pytest_private_output import go_on_in_line, writes_through
+from ..runtime.errors import ChannelError, NsisolateError
+from ..runtime.outcome import Signalled, of_wait_status
 from ..wire import frames
-from ..wire.data import MALFORMED, MalformedData, load
+from ..wire.data import MalformedData, load
 from ..wire.exceptions import from_data
 from ..wire.functions import fingerprint, ship, ship_parameters
-from ..wire.limits import ALL_RESULTS_LIMIT, MESSAGES_LIMIT, RESULT_LIMIT
+from ..wire.limits import ALL_RESULTS_LIMIT, COVERAGE_SIGNAL, MESSAGES_LIMIT, RESULT_LIMIT
+from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
-from .replay import stop_session, warning_of
+from .debugging import TerminalMode
+from .limiting import Limited
+from .malformed import MALFORMED
+from .phases import RemotePhase
+from .replay import replay_of
 from .reports import rebuild
+from .reruns import is_rerun
 from .template import Template, TemplateLost, describe
 
 #: Seconds that a test, or a template, has for what should take no time.
 _GRACE = 10.0
+
+#: Seconds that a test has for sending its coverage before it is killed.
+_COVERAGE_WITHIN = 2.0
+
+#: Seconds that a test has for ending when the user interrupts it.
+_INTERRUPTED_WITHIN = 2.0
 
 
 class ItemRun(Protocol):
@@ -36,12 +53,20 @@ class ItemRun(Protocol):
         """Return the report of the phase *when*."""
         ...
 
-    def exception_of(self, when: str) -> BaseException | None:
-        """Return the exception that the phase ended with, or None."""
+    def remote_phase(self, when: str, report: pytest.TestReport) -> RemotePhase:
+        """Return what stands for the phase *when*, whose report is *report*."""
+        ...
+
+    def blame(self, when: str, error: BaseException | None) -> None:
+        """Note that a phase which had been without one ended with an exception after all."""
         ...
 
     def finish(self) -> str:
         """End the run; return what was wrong with its end, or an empty string."""
+        ...
+
+    def cost(self) -> dict[str, float] | None:
+        """Return what the sandbox cost, if that is known."""
         ...
 
 
@@ -55,47 +80,72 @@ class NoRun:
         """Return the report of a phase in which nothing had to be done."""
         return passed_report(self._item, when)
 
-    def exception_of(self, when: str) -> BaseException | None:  # noqa: ARG002
-        """Return None: nothing was raised."""
-        return None
+    def remote_phase(self, when: str, report: pytest.TestReport) -> RemotePhase:  # noqa: ARG002
+        """Return what stands for the phase: nothing was raised, and no hook has seen the report."""
+        return RemotePhase(report, None, settled=False)
+
+    def blame(self, when: str, error: BaseException | None) -> None:
+        """Do nothing."""
 
     def finish(self) -> str:
         """Do nothing."""
         return ""
+
+    def cost(self) -> dict[str, float] | None:
+        """Return None: there was no sandbox."""
+        return None
 
 
 class Run:
     """One run of one item in one fresh container."""
 
     def __init__(
-        self, template: Template, item: pytest.Item, request: Request, fixtures: dict[str, bytes]
+        self,
+        template: Template,
+        item: pytest.Item,
+        request: Request,
+        fixtures: dict[str, bytes],
+        limited: Limited | None = None,
+        following: str | None = None,
     ) -> None:
         self._template = template
         self._item = item
         self._request = request
         self._fixtures = fixtures
+        self._next = following
+        self._limited = limited
         self._deadline: float | None = None
         self._pid = 0
         self._holder = ""
         self._ended: dict[str, Any] | None = None
         self._done = False
         self._messages = self._bytes = 0
+        #: What ended the run before its time, and whether a report of it has said so: until one has, no
+        #: phase may pass for want of a report.
         self._problem = ""
+        self._told = False
         self._timed_out = False
+        self._waiting = False
+        self._reported: pytest.TestReport | None = None
+        self._terminal: TerminalMode | None = None
+        self._interrupted = 0.0
         self._exceptions: dict[str, BaseException | None] = {}
         self._started = time.time()
+        self._phases: list[pytest.TestReport] = []
         template.forget_output()
         ours, theirs = socket.socketpair()
         self._socket = ours
         self._results = frames.FrameReader(ours, limit=RESULT_LIMIT)
+        doors = limited.open_doors() if limited is not None else ()
         try:
-            frames.send(
-                template.socket, frames.RUN, cloudpickle.dumps(self._order()), (theirs.fileno(),)
-            )
-        except ChannelError as error:
-            self._problem = str(error)
+            fds = (theirs.fileno(), *doors)
+            template.tell(frames.RUN, pickle.dumps(self._order()), fds)
+        except NsisolateError as error:
+            self._problem = f"before this test {error}"
         finally:
             theirs.close()
+            for door in doors:
+                os.close(door)
 
     def _order(self) -> dict[str, Any]:
         item = self._item
@@ -114,7 +164,12 @@ class Run:
             "environ": dict(os.environ),
             "env": dict(self._request.env),
             "cwd": os.getcwd(),
-            "maxfail": _failures_left(item.session),
+            "nproc": self._limited.nproc if self._limited is not None else None,
+            "maxfail": item.config.getoption("maxfail"),
+            "testsfailed": item.session.testsfailed,
+            "next": self._next,
+            "rerun": is_rerun(item),
+            "sections": report_sections(item),
         }
 
     def phase(self, when: str) -> pytest.TestReport:
@@ -123,27 +178,42 @@ class Run:
         Logs what is to be logged before it. If the test ends without that report, the report is a failure
         that says how it ended.
         """
-        if self._problem:
+        if self._told:
             return passed_report(self._item, when)
-        try:
-            report = self._wait_for_report(when)
-        except TimeoutError:
-            self._time_out()
-        except (TemplateLost, ChannelError, MalformedData) as error:
-            self._problem = str(error)
-        else:
-            if report is not None:
-                return report
+        if not self._problem:
+            self._let_go_on()
+            try:
+                report = self._wait_for_report(when)
+            except TimeoutError:
+                self._time_out()
+            except (TemplateLost, ChannelError, MalformedData) as error:
+                self._problem = str(error)
+            else:
+                if report is not None:
+                    return self._with_notes(report)
         crashed = crash_report(
             self._item, when, self._problem, self._template, time.time() - self._started
         )
+        self._told = True
         if self._timed_out and not self._holder:
             self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
-        return crashed
+        return self._with_notes(crashed)
 
-    def exception_of(self, when: str) -> BaseException | None:
-        """Return the exception that the phase ended with, or None."""
-        return self._exceptions.get(when)
+    def _with_notes(self, report: pytest.TestReport) -> pytest.TestReport:
+        """Add to the report of a failure which limits the test has come to."""
+        notes = self._limited.notes() if report.failed and self._limited is not None else []
+        if notes:
+            report.sections.append(("Limits reached", "\n".join(notes)))
+        return report
+
+    def remote_phase(self, when: str, report: pytest.TestReport) -> RemotePhase:
+        """Return what stands for the phase *when*, whose report is *report*."""
+        return RemotePhase(report, self._exceptions.get(when), settled=when in self._exceptions)
+
+    def blame(self, when: str, error: BaseException | None) -> None:
+        """Note that a phase which had been without one ended with an exception after all."""
+        if when in self._exceptions:
+            self._exceptions[when] = error
 
     def _wait_for_report(self, when: str) -> pytest.TestReport | None:
         while True:
@@ -160,7 +230,45 @@ class Run:
                 self._problem = self._explain_end()
                 return None
             else:
-                self._template.wait(self._results, self._deadline)
+                self._wait(self._deadline)
+
+    def _wait(self, deadline: float | None) -> None:
+        """Wait for a message; raises TimeoutError, unless somebody debugs, and KeyboardInterrupt.
+
+        Ctrl-C interrupts the test, as it would here, or is its debugger's; a test that goes on all the same
+        is not waited for.
+        """
+        if self._terminal is not None:
+            deadline = None
+        elif self._interrupted and not self._item.config.getoption("usepdb", False):
+            deadline = min(self._interrupted + _INTERRUPTED_WITHIN, deadline or float("inf"))
+        try:
+            self._template.wait(self._results, deadline)
+        except KeyboardInterrupt:
+            if not self._pid or (self._interrupted and self._terminal is None):
+                raise
+            self._interrupted = time.monotonic()
+            self._template.signal(self._pid, signal.SIGINT)
+        except TimeoutError:
+            if self._interrupted:
+                raise KeyboardInterrupt from None
+            raise
+
+    def _debugger(self, event: str) -> None:
+        self._interrupted = 0.0
+        if event == "left":
+            self._terminal = None
+            return
+        if event == "post_mortem" and self._reported is not None:
+            mark_as_debugged(self._reported)
+        if self._terminal is None:
+            self._terminal = TerminalMode(self._item.config)
+        # Somebody who debugs takes the time that it takes.
+        self._deadline = None
+        try:
+            frames.send(self._socket, frames.GO)
+        except ChannelError:
+            pass  # how it ended is told where its report is missing
 
     def _take_from_template(self) -> None:
         frame = self._template.reader.take()
@@ -189,6 +297,13 @@ class Run:
         if "problem" in self._ended:
             return str(self._ended["problem"])
         outcome = of_wait_status(int(self._ended["status"]))
+        if outcome == Signalled(signal=signal.SIGKILL) and self._limited is not None:
+            memory = self._limited.out_of_memory()
+            if memory is not None:
+                return (
+                    f"out of memory: the test's process was killed at memory={self._request.limits.memory} "
+                    f"(peak {size_text(memory.peak_bytes)})"
+                )
         return f"the test's process {describe(outcome)} before its result was complete"
 
     def _handle(self, frame: tuple[int, bytes], when: str) -> pytest.TestReport | None:
@@ -210,14 +325,19 @@ class Run:
             replay: Callable[[], object]
             if kind == frames.LOG_REPORT:
                 replay = partial(self._log_report, rebuild(self._item, message))
-            elif kind == frames.WARNING:
-                replay = partial(self._record_warning, warning_of(self._item, message))
-            elif kind == frames.STOP:
-                replay = partial(stop_session, str(message["kind"]), str(message["text"]), message)
+                self._note_terminal(message["terminal"])
+            elif kind == frames.COVERAGE:
+                self._template.coverage.add(message)
+                return None
+            elif kind == frames.COLLECTED:
+                adapters.add(self._item, message)
+                return None
+            elif kind == frames.DEBUGGER:
+                replay = partial(self._debugger, str(message))
             elif kind == frames.DONE:
                 replay = self._finish_results
             else:
-                raise MalformedData(f"a message of the unknown kind {kind}")
+                replay = replay_of(self._item, kind, message)
         except MALFORMED as error:
             raise MalformedData(f"a malformed message of the kind {kind}: {error}") from None
         # What is raised from here on is the host's own.
@@ -228,15 +348,31 @@ class Run:
         report = rebuild(self._item, message)
         if report.when != when:
             raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
+        self._note_terminal(message["terminal"])
+        self._phases.append(report)
+        set_report_sections(self._item, report)
+        self._reported = report
         error = message["exception"]
         self._exceptions[when] = None if error is None else from_data(error)
         return report
 
     def _log_report(self, report: pytest.TestReport) -> None:
         self._item.ihook.pytest_runtest_logreport(report=report)
+        self._let_go_on()
 
-    def _record_warning(self, recorded: dict[str, Any]) -> None:
-        self._item.ihook.pytest_warning_recorded.call_historic(kwargs=recorded)
+    def _note_terminal(self, state: dict[str, Any]) -> None:
+        self._template.terminal_state = dict(state)
+        go_on_in_line(self._item.config, str(state.get("line", "")))
+        self._waiting = True
+
+    def _let_go_on(self) -> None:
+        """Let the test print, if it waits for that: what we had to print is printed."""
+        if self._waiting and writes_through(self._item.config):
+            self._waiting = False
+            try:
+                frames.send(self._socket, frames.PRINTED)
+            except ChannelError:
+                pass  # how it ended is told where its report is missing
 
     def _finish_results(self) -> None:
         self._done = True
@@ -249,9 +385,27 @@ class Run:
     def _time_out(self) -> None:
         self._deadline = None
         read_stacks(self._template, self._pid)
+        self._wait_for_coverage()
         seconds = self._request.timeout
         self._problem = f"timeout: the test ran for more than {seconds:g} s and was killed"
         self._timed_out = True
+
+    def _wait_for_coverage(self) -> None:
+        """Take what a test that is going to be killed has measured so far."""
+        if not self._holder or active() is None:
+            return
+        self._template.signal(self._pid, COVERAGE_SIGNAL)
+        deadline = time.monotonic() + _COVERAGE_WITHIN
+        try:
+            while time.monotonic() < deadline:
+                frame = self._results.take()
+                if frame is None:
+                    self._template.wait(self._results, deadline)
+                elif frame[0] == frames.COVERAGE:
+                    self._handle(frame, "nothing")
+                    break
+        except (TimeoutError, TemplateLost, ChannelError, MalformedData):
+            pass  # it hangs where it cannot tell
 
     def finish(self) -> str:
         """See to it that the container is gone; called after the last phase, whatever happened.
@@ -260,8 +414,7 @@ class Run:
         after that its container is killed, and after that the template, if it does not notice. Returns
         what was wrong with the end, or an empty string.
         """
-        known = bool(self._problem)
-        if known:
+        if self._told:
             self._kill_container()
         try:
             for kill in (self._kill_container, self._template.kill):
@@ -273,9 +426,33 @@ class Run:
             self._template.kill()
         finally:
             self._socket.close()
-        if not known and not self._done and not self._problem:
+            self._remove_cgroup()
+            if self._terminal is not None:
+                self._terminal.restore()
+        if not self._done and not self._problem:
             self._problem = self._explain_end()
-        return "" if known else self._problem
+        return "" if self._told else self._problem
+
+    def _remove_cgroup(self) -> None:
+        try:
+            if self._limited is not None:
+                self._limited.close()
+        except NsisolateError as error:
+            self._problem = self._problem or str(error)
+
+    def cost(self) -> dict[str, float] | None:
+        """Return what the sandbox cost, for :class:`..costs.Cost`; None if the test had no such end."""
+        if self._ended is None or "cpu" not in self._ended or not self._phases:
+            return None
+        first, last = self._phases[0], self._phases[-1]
+        set_up = first.stop - self._started - first.duration
+        return {
+            "set_up": max(0.0, set_up),
+            "end": max(0.0, time.time() - last.stop),
+            "test": sum(report.duration for report in self._phases),
+            "cpu": float(self._ended["cpu"]),
+            "peak": int(self._ended["peak"]),
+        }
 
     def _kill_container(self) -> None:
         if self._holder:
@@ -284,6 +461,8 @@ class Run:
     def _ends_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while not self._template.finished:
+            if self._terminal is not None:
+                deadline = time.monotonic() + seconds
             if time.monotonic() > deadline:
                 return False
             self._take_from_template()
@@ -291,7 +470,7 @@ class Run:
             if self._has_ended():
                 break
             try:
-                self._template.wait(self._results, deadline)
+                self._wait(deadline)
             except TimeoutError:
                 return False
         return True
@@ -308,16 +487,16 @@ def _end_of(data: Any) -> dict[str, Any]:
     """Return how a clone ended: its wait status, or the problem that there was."""
     if type(data["status"]) is not int or not 0 <= data["status"] < 2**16:
         raise MalformedData(f"the wait status {data['status']!r}")
-    found = {"status": data["status"]}
-    return {**found, "problem": str(data["problem"])} if "problem" in data else found
+    for name in ("cpu", "peak"):
+        # Comparing excludes what is not a number, and infinity.
+        if type(data.get(name, 0)) not in (int, float) or not 0 <= data.get(name, 0) < 1e15:
+            raise MalformedData(f"the {name} {data[name]!r}")
+    if type(data.get("problem", "")) is not str:
+        raise MalformedData(f"the problem {data['problem']!r}")
+    found: dict[str, Any] = data
+    return found
 
 
 def chain_of(item: pytest.Item | None) -> list[list[str]]:
     """Return the chain of nodes down to *item*, as (class name, node id)."""
     return [] if item is None else [[type(n).__name__, n.nodeid] for n in item.listchain()]
-
-
-def _failures_left(session: pytest.Session) -> int:
-    """Return how many more failures end the session; 0 for no such number."""
-    maxfail: int = session.config.getoption("maxfail")
-    return max(1, maxfail - session.testsfailed) if maxfail else 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import pickle
 import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,28 +17,37 @@ from typing import IO, Any
 import cloudpickle
 import pytest
 
-from .. import __file__ as _package_file
-from ..pytest_private import base_temp, global_captures, terminal_markup, worker_input
-from ..rootfs.sandbox import Prepared, Sandbox, prepare
+from ..pytest_private import base_temp, collected, worker_input, xml_family
+from ..pytest_private_output import terminal_markup, terminal_width
+from ..rootfs.kinds import Sandbox
+from ..rootfs.sandbox import Prepared, prepare
+from ..runtime.cgroups.series import Series
 from ..runtime.channel import KILL_HOLDER, SIGNAL, TEMPLATE_ENDED, Channel
 from ..runtime.channel import READY as FACTORY_READY
 from ..runtime.errors import ChannelError, NsisolateError, SetupError
 from ..runtime.factory.holder import inner_flags, outer_flags
 from ..runtime.outcome import Exited, Signalled, of_wait_status
-from ..runtime.spec_writer import to_config
+from ..runtime.spec.writer import to_config
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.limits import SECTION_LIMIT
+from ..wire.program import describe_program
+from .coverage import CoverageOfTests
+from .coverage import order_of as coverage_order
+from .kept import kept_directories
+from .launching import Launcher
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
-_LAUNCH = (
-    "import sys; sys.path.insert(0, {root!r}); "
-    "from pytest_nsisolate.runtime.factory.launch import main; main()"
-)
 _TEMPLATE = (
-    "import sys; sys.path[:] = {path!r}; from pytest_nsisolate.template.main import main; main()"
+    "import gc; thresholds = gc.get_threshold(); gc.set_threshold(0); import sys; sys.path[:] = {path!r}; "
+    "from pytest_nsisolate.template.main import main; main(thresholds)"
 )
 
+
+#: Said where the template ended, because a user need not have heard of it.
+_TEMPLATE_IS = (
+    "(the template is the process that sets up fixtures of wider scopes in the sandbox, and that tests are "
+    "cloned from)"
+)
 
 #: Seconds that a sandbox's processes have to end when they are told to.
 _END_WITHIN = 5.0
@@ -56,55 +65,45 @@ class Template:
         config: pytest.Config,
         sandbox: Sandbox,
         paths: list[str],
+        tests: int,
         env: dict[str, str],
+        coverage: CoverageOfTests,
+        launcher: Launcher,
+        series: Series | None = None,
     ) -> None:
+        self._launcher = launcher
+        self.series = series
         self._config = config
         self._paths = paths
+        self._tests = tests
         self._env = env
+        self.coverage = coverage
         self.sandbox = sandbox
         self.out, self.err, self.stacks, self._log = (_shared_file() for _ in range(4))
+        #: How the last test of it left the terminal; as the test says.
+        self.terminal_state: dict[str, Any] = {}
         self.finished = False
         self._killed = False
         self._base_temp = base_temp(config)
-        if self._base_temp is not None:
-            sandbox = sandbox.replace(shared=(*sandbox.shared, self._base_temp))
+        sandbox = sandbox.replace(shared=(*sandbox.shared, *kept_directories(config)))
         cwd = os.getcwd()
         prepared = prepare(sandbox, cwd=cwd)
         # A root of the user's own need not hold an interpreter; the template lives in an ordinary one.
         ordinary = prepare(sandbox.replace(rootfs=""), cwd=cwd) if sandbox.rootfs else None
-        self._spawn(prepared, ordinary, cwd)
+        self._send_order(prepared, ordinary, cwd)
         try:
-            self._start(prepared)
+            self._start(prepared, cwd)
         except BaseException:
             self.kill()
             raise
 
-    def _spawn(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> None:
-        host, factory = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket, template = socket.socketpair()
-        order_read, order_write = os.pipe()
-        passed = (factory.fileno(), template.fileno(), order_read)
-        for fd in passed:
-            os.set_inheritable(fd, True)
-        args = [sys.executable, "-I", "-S", "-c", _LAUNCH.format(root=_ROOT), *map(str, passed)]
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # A session of its own: what is typed at the terminal is for pytest to decide on.
-        self._launcher = os.posix_spawn(
-            args[0], args, dict(os.environ), setsid=True, file_actions=self._streams()
-        )
-        for end in (factory, template):
-            end.close()
-        os.close(order_read)
-        self.factory = Channel.from_fd(host.detach())
+    def _send_order(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> None:
+        launcher = self._launcher
+        self.socket = launcher.template
+        self.factory = Channel.from_fd(launcher.factory.detach())
         self.reader = frames.FrameReader(self.socket)
-        with open(order_write, "w") as stream:
+        with open(launcher.take_order(), "w") as stream:
             json.dump(self._order(prepared, ordinary, cwd), stream)
-
-    def _streams(self) -> list[tuple[int, int, int]]:
-        """Return what to do with the standard streams: with capturing on, the terminal is not for tests."""
-        captures = global_captures(self._config)
-        return [(os.POSIX_SPAWN_DUP2, c.targetfd_save, stream) for stream, c in captures.items()]
 
     def _order(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> dict[str, Any]:
         boot = _TEMPLATE.format(path=[entry or cwd for entry in sys.path])
@@ -113,6 +112,8 @@ class Template:
         return {
             **_as_json(prepared),
             "host_pid": os.getpid(),
+            # For the launcher to remove, should this process be killed.
+            "cgroups": [] if self.series is None else self.series.parents,
             "template": {
                 "args": [sys.executable, *flags, "-c", boot, "{host}", "{factory}"],
                 "env": list((os.environ | self._env).items()),
@@ -121,7 +122,7 @@ class Template:
             },
         }
 
-    def _start(self, prepared: Prepared) -> None:
+    def _start(self, prepared: Prepared, cwd: str) -> None:
         self.factory.receive(FACTORY_READY)
         plan = prepared.plan
         assert plan.process is not None
@@ -130,9 +131,16 @@ class Template:
             "args": list(self._config.invocation_params.args),
             "workerinput": worker_input(self._config),
             "paths": self._paths,
+            "tests": self._tests,
             "markup": terminal_markup(self._config),
+            "width": terminal_width(self._config),
+            "xml_family": xml_family(self._config),
+            "cwd": cwd,
+            "nodeids": collected(self._config),
             "basetemp": self._base_temp,
             "environ": dict(os.environ),
+            "program": describe_program(),
+            "coverage": coverage_order(self._config),
             "namespaces": (outer_flags(plan), inner_flags(plan)),
             "process": {
                 "uid": plan.process.user.uid,
@@ -142,8 +150,28 @@ class Template:
             },
         }
         files = tuple(f.fileno() for f in (self.out, self.err, self.stacks, self._log))
-        frames.send(self.socket, frames.START, cloudpickle.dumps(start), files)
+        self.tell(frames.START, cloudpickle.dumps(start), files)
         self.expect(frames.READY)
+
+    def tell(self, kind: int, payload: bytes = b"", fds: tuple[int, ...] = ()) -> None:
+        """Send a frame to the template. Raises TemplateLost, which says how it ended, if it is gone."""
+        try:
+            frames.send(self.socket, kind, payload, fds)
+        except ChannelError as error:
+            raise self._explain_loss() from error
+
+    def _explain_loss(self) -> TemplateLost:
+        deadline = time.monotonic() + _END_WITHIN
+        try:
+            while True:
+                frame = self.reader.take()
+                if frame is not None and frame[0] == frames.FAILED:
+                    self.check(frame, frames.FAILED)
+                self.wait(None, deadline)
+        except TemplateLost as error:
+            return error
+        except TimeoutError:
+            return TemplateLost("the template has closed its connection")
 
     def expect(self, kind: int, deadline: float | None = None) -> Any:
         """Wait for a frame of that *kind* from the template and return its data."""
@@ -197,7 +225,7 @@ class Template:
         except SetupError as error:
             return TemplateLost(f"the sandbox failed: {error}")
         said = read_text(self._log).strip()
-        return TemplateLost(f"the template {describe(ended)}" + (f":\n{said}" if said else ""))
+        return TemplateLost(f"the template {describe(ended)}\n" + (said or _TEMPLATE_IS))
 
     def signal(self, pid: int, number: int) -> None:
         """Send a signal to a process in the template's pid namespace."""
@@ -215,14 +243,20 @@ class Template:
 
     def tear_down(self, chain: list[list[str]]) -> Any:
         """Tear down what an item with that *chain* does not need; return errors and output."""
-        frames.send(self.socket, frames.TEAR_DOWN, cloudpickle.dumps({"chain": chain}))
+        order = {"chain": chain, "terminal": self.terminal_state}
+        self.tell(frames.TEAR_DOWN, pickle.dumps(order))
         return self.expect(frames.TORN_DOWN)
+
+    def measured(self) -> None:
+        """Collect what the template itself has measured so far."""
+        self.tell(frames.MEASURE)
+        self.coverage.add(self.expect(frames.MEASURED))
 
     def finish(self) -> Any:
         """Let the template finish its session; return what its last teardown reports."""
         self.finished = True
         try:
-            frames.send(self.socket, frames.FINISH)
+            self.tell(frames.FINISH)
             return self.expect(frames.TORN_DOWN)
         finally:
             self._wait_for_end()
@@ -248,24 +282,11 @@ class Template:
         self.factory.shut_down()
         self.factory.close()
         self.socket.close()
-        self._reap_launcher()
+        self._launcher.reap()
+        if self.series is not None:
+            self.series.sweep()
         for file in (self.out, self.err, self.stacks, self._log):
             file.close()
-
-    def _reap_launcher(self) -> None:
-        """Wait until the launcher ends, as it does after the factory; not for ever."""
-        try:
-            pidfd = os.pidfd_open(self._launcher)
-        except ProcessLookupError:
-            return  # somebody else has reaped it
-        try:
-            if not select.select([pidfd], [], [], _END_WITHIN)[0]:
-                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-            os.waitpid(self._launcher, 0)
-        except ChildProcessError:
-            pass
-        finally:
-            os.close(pidfd)
 
     def forget_output(self) -> None:
         """Empty the output files before a test."""

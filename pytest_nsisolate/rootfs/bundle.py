@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 
+from ..runtime.mounts.skeleton import write
 from ..runtime.plan import Plan, Root
-from ..runtime.skeleton import write
-from ..runtime.spec_writer import to_config
-from .sandbox import Sandbox, prepare
+from ..runtime.spec.writer import to_config
+from .kinds import Sandbox
+from .sandbox import prepare
 
 
 def write_bundle(sandbox: Sandbox, directory: str, *, args: tuple[str, ...], cwd: str) -> Plan:

@@ -6,9 +6,9 @@ import grp
 import os
 import pwd
 
+from ..runtime.mounts.skeleton import Entry
 from ..runtime.plan import Mount
 from ..runtime.record import Record
-from ..runtime.skeleton import Entry
 from .layout import read_only
 
 #: Files of the host that programs read and that say nothing about its users.
@@ -27,7 +27,9 @@ _COPIED = (
     "/etc/locale.conf",
     "/etc/localtime",
     "/etc/login.defs",
+    "/etc/lsb-release",
     "/etc/magic",
+    "/etc/manpath.config",
     "/etc/mime.types",
     "/etc/networks",
     "/etc/os-release",
@@ -51,6 +53,7 @@ _BOUND = (
     "/etc/ld.so.conf.d",
     "/etc/pki/ca-trust",
     "/etc/pki/tls/certs",
+    "/etc/profile.d",
     "/etc/ssl/certs",
     "/etc/terminfo",
 )

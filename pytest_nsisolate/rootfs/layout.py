@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable
 
 from ..runtime.factory.layers import escape, lies_below, lower_directories
-from ..runtime.mountinfo import unescaped
+from ..runtime.mounts.mountinfo import unescaped
+from ..runtime.mounts.skeleton import Entry
 from ..runtime.plan import Mount
 from ..runtime.record import Record
-from ..runtime.skeleton import Entry
 
 #: A share of the machine's memory that one tmpfs may take.
 TMPFS_SIZE = "size=25%"

@@ -6,6 +6,7 @@ import os
 import tempfile
 
 from ..runtime import capabilities
+from ..runtime.mounts.skeleton import Entry
 from ..runtime.plan import (
     DEFAULT_MASKED_PATHS,
     DEFAULT_READONLY_PATHS,
@@ -19,52 +20,18 @@ from ..runtime.plan import (
     User,
 )
 from ..runtime.record import Record
-from ..runtime.skeleton import Entry
 from ..runtime.syscalls import capget
 from .etc import Identity, etc_entries, etc_mounts, identity_of_caller, identity_of_root
 from .interpreter import interpreter_paths
+from .kinds import OWN_DIRECTORIES, Sandbox
 from .layout import Layout, copy_on_write, in_order, mounts_below, read_only, writable
 from .system import private_mounts, system_entries, system_mounts
 
 #: Where the factory of :mod:`..runtime.factory` would put a plan's overlays if it did not choose itself.
 SCRATCH = "/.nsisolate/scratch"
 
-#: Directories that the sandbox has of its own; a project cannot be one of them or around them.
-OWN_DIRECTORIES = (
-    "/",
-    "/bin",
-    "/dev",
-    "/etc",
-    "/lib",
-    "/proc",
-    "/run",
-    "/sbin",
-    "/sys",
-    "/usr",
-    "/var",
-)
-
-
 #: What a rootfs= directory has itself; of the host's, only what the interpreter imports from is added.
 _OF_ROOTFS = ("/bin", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin")
-
-
-class Sandbox(Record):
-    """What distinguishes one kind of sandbox from another.
-
-    *project* directories are copy-on-write (read-only without *overlay*), *writable* ones the host's own,
-    *shared* likewise (for temporary directories that the host keeps). *rootfs* is a directory to use as
-    the root instead of the generated one; *root* gives uid 0 with all powers inside.
-    """
-
-    project: tuple[str, ...] = ()
-    shared: tuple[str, ...] = ()
-    writable: tuple[str, ...] = ()
-    network: str = "host"
-    hostname: str = "nsisolate"
-    root: bool = False
-    rootfs: str = ""
-    overlay: bool = True
 
 
 class Prepared(Record):

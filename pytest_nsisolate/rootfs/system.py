@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from ..runtime.mounts.skeleton import Entry
 from ..runtime.plan import Mount
-from ..runtime.skeleton import Entry
 from .layout import copied, copy_on_write, fresh, mounts_below, read_only
 
 #: What a distribution installs to, where it exists.

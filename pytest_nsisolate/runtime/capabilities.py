@@ -53,11 +53,24 @@ DAC = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CA
 
 def mask_of(names: tuple[str, ...]) -> int:
     """Return the bit mask of capability names; names that only other kernels know are left out."""
-    return sum(1 << NUMBERS[name] for name in set(names) if name in NUMBERS)
+    mask = _masks.get(names)
+    if mask is None:
+        mask = _masks[names] = sum(1 << NUMBERS[n] for n in set(names) if n in NUMBERS)
+    return mask
+
+
+_masks: dict[tuple[str, ...], int] = {}
+_last_numbers: list[int] = []
 
 
 def last_number() -> int:
     """Return the highest capability number of the running kernel."""
+    if not _last_numbers:
+        _last_numbers.append(_read_last_number())
+    return _last_numbers[0]
+
+
+def _read_last_number() -> int:
     try:
         with open("/proc/sys/kernel/cap_last_cap") as file:
             return int(file.read())

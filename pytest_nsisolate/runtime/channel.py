@@ -30,7 +30,7 @@ from __future__ import annotations
 import _socket  # socket itself costs 6 ms to import
 import os
 
-from .errors import ChannelError, NsisolateError, PayloadError, SetupError
+from .errors import ChannelError, NsisolateError, PayloadError, SetupError, call_of, explain
 
 WANT_MAPS = 1
 MAPS_WRITTEN = 2
@@ -51,6 +51,8 @@ HOLDER_ENDED = 19
 KILL_HOLDER = 20
 SIGNAL = 21
 TEMPLATE_ENDED = 22
+CHECK_HOLDER = 23
+HOLDER_CHECKED = 24
 
 _NAMES = {
     WANT_MAPS: "WANT_MAPS",
@@ -70,18 +72,22 @@ _NAMES = {
     KILL_HOLDER: "KILL_HOLDER",
     SIGNAL: "SIGNAL",
     TEMPLATE_ENDED: "TEMPLATE_ENDED",
+    CHECK_HOLDER: "CHECK_HOLDER",
+    HOLDER_CHECKED: "HOLDER_CHECKED",
 }
 #: How many fields each message has.
 _FIELDS = {
     FORKED: 1,
     FAILED: 4,
     EXEC_FAILED: 2,
-    HOLDER: 1,
+    HOLDER: 2,
     END_HOLDER: 1,
     HOLDER_ENDED: 1,
     KILL_HOLDER: 1,
     SIGNAL: 2,
     TEMPLATE_ENDED: 1,
+    CHECK_HOLDER: 1,
+    HOLDER_CHECKED: 2,
 }
 _LIMIT = 65536
 #: Characters, of which each may take four bytes.
@@ -126,7 +132,11 @@ class Channel:
     @staticmethod
     def pair() -> tuple[Channel, Channel]:
         """Return two connected ends."""
-        left, right = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        try:
+            left, right = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        except OSError as error:
+            call = "socketpair(AF_UNIX, SOCK_SEQPACKET)"
+            raise SetupError("channel", call, error.errno or 0) from error
         return Channel(left), Channel(right)
 
     @staticmethod
@@ -158,7 +168,7 @@ class Channel:
         try:
             self._socket.sendmsg([encode(kind, *(f[:_FIELD_LIMIT] for f in fields))], ancillary)
         except OSError as error:
-            raise ChannelError(f"the other side is gone ({error.strerror})") from error
+            raise ChannelError(f"the other side is gone: {explain(error.errno or 0)}") from error
 
     def send_error(self, error: BaseException) -> None:
         """Send what went wrong, so that :meth:`receive` raises it on the other side."""
@@ -166,10 +176,11 @@ class Channel:
             self.send(EXEC_FAILED, str(error), str(error.exit_code))
         elif isinstance(error, SetupError):
             self.send(FAILED, error.step, error.call, str(error.errno), error.hint)
+        elif isinstance(error, NsisolateError):
+            self.send(FAILED, "set-up", str(error), "0", "")
         else:
             number = getattr(error, "errno", None) or 0
-            call = getattr(error, "call", None) or f"{type(error).__name__}: {error}"
-            self.send(FAILED, "set-up", call, str(number), "")
+            self.send(FAILED, "set-up", call_of(error), str(number), "")
 
     def receive(self, *expected: int) -> tuple[int, tuple[str, ...], int | None]:
         """Receive one message: its type, its fields and its file descriptor if it had one.
@@ -213,6 +224,8 @@ class Channel:
             )
         except ConnectionResetError:
             return b"", None
+        except OSError as error:
+            raise ChannelError(f"recvmsg: {explain(error.errno or 0)}") from error
         if flags & (_socket.MSG_TRUNC | _socket.MSG_CTRUNC):
             raise ChannelError("a message that is too long")
         fd = None

@@ -24,6 +24,21 @@ def explain(number: int) -> str:
     return f"{errnos.errorcode.get(number, number)}: {os.strerror(number)}"
 
 
+def call_of(error: BaseException) -> str:
+    """Return what failed, as far as the error knows: the call as written, the file, or who has called."""
+    if call := getattr(error, "call", ""):
+        return str(call)
+    if not isinstance(error, OSError):
+        return f"{type(error).__name__}: {error}"
+    names = [repr(name) for name in (error.filename, error.filename2) if name is not None]
+    if names:
+        return " -> ".join(names)
+    traceback, where = error.__traceback__, "a system call"
+    while traceback is not None:
+        where, traceback = f"in {traceback.tb_frame.f_code.co_name}()", traceback.tb_next
+    return where
+
+
 class NsisolateError(Exception):
     """The base of every error that this package raises on purpose.
 

@@ -22,7 +22,7 @@ import select
 
 from .errors import SetupError
 from .plan import SPEC_VERSION
-from .spec_json import encode
+from .spec.decoding import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

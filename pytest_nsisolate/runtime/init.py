@@ -28,10 +28,10 @@ from .descriptors import close_all_but
 from .errors import KernelCallError, SetupError
 from .executable import DEFAULT_UMASK, execute, find_executable, seal, with_home
 from .launch_options import LaunchOptions
+from .mounts.build import build_root
+from .mounts.pivot import enter, finish_root, open_root, pivot, prepare_root
 from .preparation import NOTHING
 from .privileges import lower_rlimits, raise_rlimits
-from .rootfs_build import build_root
-from .rootfs_pivot import enter, finish_root, open_root, pivot, prepare_root
 from .syscalls_keyctl import keyctl_join_session_keyring
 from .working_directory import become_in_cwd
 
@@ -130,8 +130,10 @@ def become_root_inside() -> None:
     for call in (os.setresgid, os.setresuid):
         try:
             call(0, 0, 0)
-        except OSError:
-            return
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.EPERM):
+                return  # it has none, or we may not be it
+            raise SetupError("id maps", f"{call.__name__}(0, 0, 0)", error.errno or 0) from error
 
 
 def write_oom_score_adj(process: Process) -> None:
@@ -216,7 +218,7 @@ def _change_root(root_fd: int, options: LaunchOptions) -> None:
     if options.pivot:
         pivot(root_fd)
     else:
-        from .rootfs_move import move
+        from .mounts.move import move
 
         move(root_fd)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _signal
+import errno
 import os
 
 from . import init, namespaces
@@ -111,7 +112,12 @@ def attend_fork(
     """
     sys.prctl(sys.PR_SET_CHILD_SUBREAPER, 1, name="PR_SET_CHILD_SUBREAPER, 1")
     ours, theirs = Channel.pair()
-    first = os.fork()
+    try:
+        first = os.fork()
+    except OSError as error:
+        ours.close()
+        theirs.close()
+        raise SetupError("fork", "fork()", error.errno or 0, _fork_hint(error)) from error
     if first == 0:
         ours.close()
         first_stage(theirs)
@@ -131,6 +137,12 @@ def attend_fork(
         for pid in pids:
             _kill_and_reap(pid)
         raise
+
+
+def _fork_hint(error: OSError) -> str:
+    if error.errno == errno.EAGAIN:
+        return "there are too many processes: RLIMIT_NPROC, or the limit of pids of a cgroup"
+    return ""
 
 
 def _attend(

@@ -39,7 +39,7 @@ class Preparation:
     def make_devices(self, plan: Plan) -> None:
         """Make what a user namespace may not: for the container's first process, before it is in one."""
         if plan.devices and plan.creates("user") and os.geteuid() == 0:
-            from .devices import make_outside
+            from .mounts.devices import make_outside
 
             self.devices = make_outside(plan)
 
@@ -93,7 +93,7 @@ class Preparation:
         if kept is None:
             return found
         from .cgroups.group import Cgroup
-        from .spec_reader import Reader, absolute
+        from .spec.reader import Reader, absolute
 
         reader = Reader(kept, "groups")
         if reader.has("cgroup"):
@@ -119,7 +119,7 @@ class Preparation:
         if self.class_of_service is not None:
             self.class_of_service.remove()
         if self.held_root:
-            from .rootfs_pivot import release_root
+            from .mounts.pivot import release_root
 
             release_root(self.held_root)
 
@@ -165,12 +165,12 @@ def prepare(
 
             made.syscall_filter = Filter(plan.seccomp, state)
         if not plan.has("mount"):
-            from .rootfs_pivot import hold_root
+            from .mounts.pivot import hold_root
 
             hold_root(plan.root.path)
             made.held_root = plan.root.path
         if _needs_binds(plan):
-            from . import host_binds
+            from .mounts import host_binds
 
             made.binds = host_binds.make(plan)
     except BaseException:

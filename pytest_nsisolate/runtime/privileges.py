@@ -94,10 +94,10 @@ def become(process: Process, *, keep: int = 0) -> None:
 def drop_bounding(keep: int) -> None:
     """Drop every capability outside of the mask *keep* from the bounding set."""
     for number in range(last_number() + 1):
-        if keep & 1 << number or not sys.prctl(sys.PR_CAPBSET_READ, number, name="PR_CAPBSET_READ"):
+        if keep & 1 << number or not sys.capability_is_bounded(number):
             continue
         try:
-            sys.prctl(sys.PR_CAPBSET_DROP, number, name=f"PR_CAPBSET_DROP, {number}")
+            sys.drop_bounding_capability(number)
         except KernelCallError as error:
             raise SetupError("process.capabilities", error.call, error.errno or 0) from error
 
@@ -152,9 +152,14 @@ def set_capabilities(wanted: Capabilities, keep: int = 0) -> None:
     """Set the effective, permitted, inheritable and ambient sets, as far as we have them."""
     permitted = (mask_of(wanted.permitted) | keep) & sys.capget()[1]
     effective = (mask_of(wanted.effective) | keep) & permitted
-    inheritable = mask_of(wanted.inheritable) & _bounding()
+    inheritable = mask_of(wanted.inheritable)
     try:
-        sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
+        try:
+            sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
+        except KernelCallError:
+            # Only what the bounding set has, or is inheritable already; looked at only if it has to be.
+            inheritable &= _bounding()
+            sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
         ambient = mask_of(wanted.ambient) & mask_of(wanted.permitted)
         raise_ambient(ambient & permitted & inheritable)
     except KernelCallError as error:
@@ -162,9 +167,7 @@ def set_capabilities(wanted: Capabilities, keep: int = 0) -> None:
 
 
 def _bounding() -> int:
-    # capset(2) takes only inheritable capabilities that the bounding set has, or that are inheritable.
-    numbers = range(last_number() + 1)
-    return sum(sys.prctl(sys.PR_CAPBSET_READ, n, name="PR_CAPBSET_READ") << n for n in numbers)
+    return sum(sys.capability_is_bounded(n) << n for n in range(last_number() + 1))
 
 
 def raise_ambient(mask: int) -> None:
@@ -172,9 +175,4 @@ def raise_ambient(mask: int) -> None:
     sys.prctl(sys.PR_CAP_AMBIENT, sys.PR_CAP_AMBIENT_CLEAR_ALL, name="PR_CAP_AMBIENT_CLEAR_ALL")
     for number in range(last_number() + 1):
         if mask & 1 << number:
-            sys.prctl(
-                sys.PR_CAP_AMBIENT,
-                sys.PR_CAP_AMBIENT_RAISE,
-                number,
-                name=f"PR_CAP_AMBIENT_RAISE, {number}",
-            )
+            sys.raise_ambient_capability(number)

@@ -302,6 +302,27 @@ def prctl(option: int, arg2: int = 0, arg3: int = 0, *, name: str) -> int:
     return int(result)
 
 
+def capability_is_bounded(number: int) -> bool:
+    """Tell whether the capability is in the bounding set: PR_CAPBSET_READ."""
+    # These three are called in series: the text for an error is made only if there is one.
+    result = _libc.prctl(PR_CAPBSET_READ, number, 0, 0, 0)
+    if result < 0:
+        _fail(f"prctl(PR_CAPBSET_READ, {number})")
+    return bool(result)
+
+
+def drop_bounding_capability(number: int) -> None:
+    """Take the capability from the bounding set: PR_CAPBSET_DROP."""
+    if _libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0:
+        _fail(f"prctl(PR_CAPBSET_DROP, {number})")
+
+
+def raise_ambient_capability(number: int) -> None:
+    """Add the capability to the ambient set: PR_CAP_AMBIENT_RAISE."""
+    if _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) < 0:
+        _fail(f"prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, {number})")
+
+
 def set_process_name(name: str) -> None:
     """Set what ``ps -o comm`` shows (15 bytes at most): PR_SET_NAME."""
     buffer = ctypes.create_string_buffer(name.encode()[:15])

@@ -14,6 +14,7 @@ _MAP_FIXED = 0x10
 _MAP_ANONYMOUS = 0x20
 _MAP_POPULATE = 0x8000
 _MREMAP_MAYMOVE_FIXED = 3
+_MADV_COLLAPSE = 25
 _FAILED = ctypes.c_void_p(-1).value
 
 _PR_SET_MM = 35
@@ -25,6 +26,7 @@ _libc.mmap.restype = _pointer
 _libc.mremap.argtypes = [_pointer, _size, _size, _int, _pointer]
 _libc.mremap.restype = _pointer
 _libc.mprotect.argtypes = [_pointer, _size, _int]
+_libc.madvise.argtypes = [_pointer, _size, _int]
 _libc.memmove.argtypes = [_pointer, _pointer, _size]
 _libc.memmove.restype = _pointer
 _libc.sbrk.argtypes = [_long]
@@ -60,6 +62,12 @@ class MemoryMap(ctypes.Structure):
         ("auxv_size", ctypes.c_uint32),
         ("exe_fd", ctypes.c_uint32),
     )
+
+
+def collapse(start: int, length: int) -> None:
+    """Back memory with huge pages, now: madvise(2), MADV_COLLAPSE."""
+    if _libc.madvise(start, length, _MADV_COLLAPSE) < 0:
+        _fail(f"madvise({start:#x}, {length}, MADV_COLLAPSE)")
 
 
 def can_switch_contexts() -> bool:

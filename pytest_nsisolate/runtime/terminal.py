@@ -9,7 +9,7 @@ import termios
 
 from . import syscalls as sys
 from .errors import KernelCallError, SetupError
-from .inroot import open_or_create, proc_path
+from .mounts.inroot import open_or_create, proc_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from ..pytest_private import exchange_capture_file, global_captures
+from ..pytest_private_output import (
+    exchange_capture_file,
+    forget_captured,
+    global_captures,
+    is_suspended,
+)
 
 
 class Streams:
@@ -21,35 +26,48 @@ class Streams:
     def __init__(self, log: int) -> None:
         self._log = log
         self._real = {stream: os.dup(stream) for stream in (1, 2)}
-        self._places = {1: [1], 2: [2]}
+        self._captures: dict[int, Any] = {}
         self.put_away()
 
-    def live_in(self, stream: int, fd: int) -> None:
-        """Let *fd* be where *stream* is put back to: pytest's capturing keeps it there."""
-        self._places[stream] = [fd]
+    @property
+    def stderr(self) -> int:
+        """The descriptor of the standard error that the user sees."""
+        return self._real[2]
+
+    def live_in(self, stream: int, capture: Any) -> None:
+        """Note that *stream* is where *capture* keeps it, and in its own place while that is suspended."""
+        self._captures[stream] = capture
 
     def put_away(self) -> None:
         """Send what is not captured to the log."""
-        _flush()
-        for stream, places in self._places.items():
-            for fd in places:
-                os.dup2(self._log, fd, inheritable=fd == stream)
+        self._send({1: self._log, 2: self._log})
 
     def put_back(self) -> None:
         """Send what is not captured to where the user sees it."""
+        self._send(self._real)
+
+    def _send(self, targets: dict[int, int]) -> None:
         _flush()
-        for stream, places in self._places.items():
-            for fd in places:
-                os.dup2(self._real[stream], fd, inheritable=fd == stream)
+        for stream, target in targets.items():
+            capture = self._captures.get(stream)
+            if capture is not None:
+                os.dup2(target, capture.targetfd_save, inheritable=False)
+            if capture is None or is_suspended(capture):
+                os.dup2(target, stream)
 
     def forget_log(self) -> None:
-        """In a clone: close the log."""
-        os.close(self._log)
+        """In a clone: close the log. What is put away from here on is lost."""
+        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(null, self._log, inheritable=False)
+        os.close(null)
 
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        try:
+            stream.flush()
+        except Exception:
+            pass  # a test has closed it, or put something of its own in its place
 
 
 class SharedCapture:
@@ -65,24 +83,27 @@ class SharedCapture:
 
     def __init__(self, config: pytest.Config, files: tuple[int, int], streams: Streams) -> None:
         self._streams = streams
-        self._manager: Any = config.pluginmanager.getplugin("capturemanager")
+        self._config = config
+        self.is_started = False
         self._captures: list[tuple[Any, int, int]] = []
         for stream, capture in global_captures(config).items():
             own = os.dup(capture.tmpfile.fileno())
             self._captures.append((capture, files[stream - 1], own))
-            streams.live_in(stream, capture.targetfd_save)
+            streams.live_in(stream, capture)
 
     def start(self) -> None:
-        """Capture into the host's files from here on, and forget what was captured between tests."""
-        self._streams.put_back()
+        """Capture into the host's files from here on, and forget what was captured between tests.
+
+        As between any two phases, nothing is captured until the next one begins.
+        """
+        self.is_started = True
         for capture, file, _own in self._captures:
             exchange_capture_file(capture, file)
-        if self._manager is not None:
-            self._manager.resume_global_capture()
-            self._manager.read_global_capture()
+        forget_captured(self._config)
 
     def detach(self) -> None:
         """Capture into pytest's own files."""
+        self.is_started = False
         for capture, _file, own in self._captures:
             exchange_capture_file(capture, own)
         self._streams.put_away()
@@ -92,12 +113,3 @@ class SharedCapture:
         for _capture, _file, own in self._captures:
             os.close(own)
         self._streams.forget_log()
-
-    def stop(self) -> tuple[str, str]:
-        """Return what was captured since :meth:`start`."""
-        if self._manager is None:
-            return "", ""
-        self._manager.resume_global_capture()
-        captured = self._manager.read_global_capture()
-        self.detach()
-        return captured.out, captured.err

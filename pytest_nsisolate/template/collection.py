@@ -15,8 +15,9 @@ from ..wire.functions import fingerprint, ship_parameters
 class Collection:
     """The items collected so far, by node id."""
 
-    def __init__(self, session: pytest.Session) -> None:
+    def __init__(self, session: pytest.Session, nodeids: list[str]) -> None:
         self._session = session
+        self._nodeids = nodeids
         self._items: dict[str, pytest.Item] = {}
         self._paths: set[str] = set()
         self._collectors: dict[tuple[str, str], pytest.Collector] = {}
@@ -36,6 +37,9 @@ class Collection:
         for item in items:
             self._reuse_collectors(item)
             self._items.setdefault(item.nodeid, item)
+        # What fixtures can see of a session is the host's.
+        self._session.items = [self._items[name] for name in self._nodeids if name in self._items]
+        self._session.testscollected = len(self._nodeids)
 
     def _argument(self, path: str) -> str:
         # In an argument, "[" begins a parameter's id; a relative path may do without the directory it is in.
@@ -47,6 +51,10 @@ class Collection:
         """Remember what could not be collected."""
         if report.failed:
             self._problems.append(report.longreprtext)
+
+    def known(self, nodeid: str | None) -> pytest.Item | None:
+        """Return the item that was collected under *nodeid*, if any was."""
+        return None if nodeid is None else self._items.get(nodeid)
 
     def find(self, order: dict[str, Any]) -> pytest.Item | str:
         """Return the item that *order* names, or a sentence that says why there is none.
@@ -131,5 +139,14 @@ def _give_parameters(item: Any, shipped: bytes | None) -> None:
         item.callspec = cloudpickle.loads(shipped)
 
 
+#: By item, its function and that one's fingerprint.
+_fingerprints: dict[pytest.Item, tuple[object, str | None]] = {}
+
+
 def _fingerprint_of(item: pytest.Item) -> str | None:
-    return fingerprint(getattr(item, "obj", None))
+    function = getattr(item, "obj", None)
+    function = getattr(function, "__func__", function)
+    known = _fingerprints.get(item)
+    if known is None or known[0] is not function:
+        known = _fingerprints[item] = (function, fingerprint(function))
+    return known[1]

@@ -9,20 +9,24 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+from .. import originals
 from ..runtime.channel import Channel
 from ..wire import frames
 from ..wire.limits import STACKS_SIGNAL
+from ..wire.program import resemble
 from .capture import Streams
 from .link import Files, Link
 
 
-def main() -> NoReturn:
-    """Serve the host behind the two descriptors in ``sys.argv``."""
+def main(thresholds: tuple[int, int, int]) -> NoReturn:
+    """Serve the host behind the two descriptors in ``sys.argv``.
+
+    *thresholds* are those of the garbage collector, which is off until everything is imported.
+    """
     host = socket.socket(fileno=int(sys.argv[1]))
     factory = Channel.from_fd(int(sys.argv[2]))
     for fd in (host.fileno(), factory.fileno()):
         os.set_inheritable(fd, False)
-    sys.argv[:] = [sys.argv[0]]
     code = 1
     try:
         reader = frames.FrameReader(host, fds=True)
@@ -31,7 +35,8 @@ def main() -> NoReturn:
         streams = Streams(log)
         faulthandler.register(STACKS_SIGNAL, file=stacks, all_threads=True)
         link = Link(host=host, reader=reader, factory=factory)
-        _serve(pickle.loads(payload), link, Files(out=out, err=err, stacks=stacks), streams)
+        start = {**pickle.loads(payload), "thresholds": thresholds}
+        _serve(start, link, Files(out=out, err=err, stacks=stacks), streams)
         code = 0
     except BaseException as error:
         _report(error, host)
@@ -43,14 +48,19 @@ def main() -> NoReturn:
 
 def _serve(start: dict[str, Any], link: Link, files: Files, streams: Streams) -> None:
     from ..pytest_private import make_config, make_worker
+    from . import measuring
     from .session import TemplatePlugin
 
+    # Before anything of the user's is loaded.
+    originals.keep()
+    resemble(start["program"])
+    data_file = measuring.begin(start["coverage"])
     config = make_config(start["args"])
     make_worker(config, start["workerinput"])
     for name, value in _NEUTRAL.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)
-    plugin = TemplatePlugin(config, start, link, files, streams)
+    plugin = TemplatePlugin(config, start, link, files, streams, data_file)
     config.pluginmanager.register(plugin, "nsisolate-template")
     config.hook.pytest_cmdline_main(config=config)
 
@@ -59,6 +69,7 @@ def _serve(start: dict[str, Any], link: Link, files: Files, streams: Streams) ->
 _NEUTRAL = {
     "nsisolate": "off",
     "nsisolate_all": False,
+    "nsisolate_stats": False,
     "keyword": "",
     "markexpr": "",
     "deselect": None,
@@ -76,8 +87,6 @@ _NEUTRAL = {
     "json_report": False,
     "pastebin": None,
     "log_file": None,
-    "usepdb": False,
-    "trace": False,
     "maxfail": 0,
     "collectonly": False,
     "continue_on_collection_errors": True,

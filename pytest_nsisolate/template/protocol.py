@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import cloudpickle
@@ -18,14 +20,17 @@ from ..pytest_private import (
     disarm_faulthandler,
     fixture_definition,
     fixture_value,
+    forget_failed_fixtures,
+    forget_stray_exceptions,
     install_fixture_value,
     renew,
     setup_state,
     wider_fixtures,
 )
 from .capture import SharedCapture
-from .clone import Cloned, CloneFailed, Cloner
+from .clone import Clone, Cloned, CloneFailed, Cloner
 from .reporting import Reporter
+from .wide_teardown import Chain
 
 
 class ItemRunner:
@@ -38,7 +43,7 @@ class ItemRunner:
         cloner: Cloner,
         reporter: Reporter,
         capture: SharedCapture,
-        results: socket.socket,
+        results: socket.socket | None,
     ) -> None:
         self._item = item
         self._order = order
@@ -47,15 +52,19 @@ class ItemRunner:
         self._capture = capture
         self._results = results
         self._state = setup_state(item.session)
+        self._protocol: Any = None
+        self.in_clone: list[Callable[[pytest.Item], None]] = []
 
-    def run(self) -> dict[str, Any]:
-        """Run the item; return how its clone ended. In the clone this does not return.
+    def run(self) -> Clone | dict[str, Any]:
+        """Run the item; return its clone, or how it ended without one. In the clone this does not return.
 
         An item that does not come as far as its set-up (a skip mark, say) needs no clone: what it reports is
         reported from here.
         """
-        renew(self._item)
-        self._cloner.apply_environment(self._order)
+        renew(self._item, self._order["sections"])
+        if self._order["rerun"]:
+            forget_failed_fixtures(self._item)
+        self._cloner.follow(self._order)
         self._reporter.report_to(self._results)
         self._state.setup = self._set_up_and_clone
         self._state.teardown_exact = lambda _nextitem: None
@@ -63,9 +72,9 @@ class ItemRunner:
             _inner_protocol(self._item)(item=self._item, nextitem=None)
             if not self._cloner.is_clone:
                 self._reporter.done()
-        except Cloned:
+        except Cloned as cloned:
             # We are the template: the clone is at work, or has even ended.
-            return self._cloner.attend()
+            return cloned.clone
         except CloneFailed as error:
             return {"status": 0, "problem": str(error)}
         except BaseException as error:
@@ -79,12 +88,37 @@ class ItemRunner:
             self._leave_clone(None)
         return {"status": 0}
 
+    def get_ready(self) -> None:
+        """In a clone that was made ahead: do what needs no order yet."""
+        _set_up_wider_fixtures(self._item, self._order["fixtures"])
+        self._leave_template()
+        self._protocol = _inner_protocol(self._item)
+
+    def run_in_clone(self, order: dict[str, Any], results: socket.socket) -> NoReturn:
+        """Run the item in a clone that was made ahead, as the *order* says."""
+        self._order, self._results = order, results
+        try:
+            renew(self._item, order["sections"])
+            self._cloner.follow(order)
+            self._cloner.settle(order)
+            self._capture.start()
+            self._reporter.report_to(results)
+            self._begin_as_clone()
+            self._protocol(item=self._item, nextitem=None)
+        except BaseException as error:
+            self._leave_clone(error)
+        self._leave_clone(None)
+
     def _forget(self) -> None:
         self._reporter.report_to(None)
         del self._state.setup, self._state.teardown_exact
         # Popped, not torn down: what there is to tear down of it is in the clone.
         self._state.stack.pop(self._item, None)
-        self._results.close()
+        self._close_results()
+
+    def _close_results(self) -> None:
+        if self._results is not None:
+            self._results.close()
 
     def _set_up_and_clone(self, item: pytest.Item) -> None:
         """Stand in for ``SetupState.setup``: what it does up to the item happens in the template.
@@ -98,21 +132,38 @@ class ItemRunner:
             _set_up_wider_fixtures(item, self._order["fixtures"])
         except TEST_OUTCOME:
             pass
-        try:
-            disarm_faulthandler()
-            self._cloner.clone(self._order, self._results)
-        except Cloned:
+        disarm_faulthandler()
+        before = time.perf_counter()
+        clone = self._cloner.fork(self._order["doors"])
+        if clone is not None:
+            self._close_results()
+            self._cloner.announce(clone)
             self._capture.detach()
-            raise
+            # What was recorded so far the clone reports.
+            self._reporter.report_to(None)
+            forget_stray_exceptions(item.config)
+            raise Cloned(clone)
         # From here on we are the clone.
-        self._capture.leave_to_clone()
-        arm_faulthandler(item.config)
-        os.register_at_fork(after_in_child=self._reporter.disown)
-        item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
+        self._cloner.settle(self._order)
         del self._state.setup
+        self._leave_template()
+        self._begin_as_clone()
+        self._reporter.deduct(time.perf_counter() - before)
+        set_up(self._state, item)
+
+    def _leave_template(self) -> None:
+        self._capture.leave_to_clone()
+        os.register_at_fork(after_in_child=self._reporter.disown)
         boundary = ScopeBoundary(self._state)
         self._state.teardown_exact = boundary.tear_down
-        set_up(self._state, item)
+
+    def _begin_as_clone(self) -> None:
+        arm_faulthandler(self._item.config)
+        self._reporter.guard()
+        for prepare in self.in_clone:
+            prepare(self._item)
+        self._item.config.option.maxfail = self._order["maxfail"]  # subtests ask whether to go on
+        self._item.session.testsfailed = self._order["testsfailed"]
 
     def _leave_clone(self, error: BaseException | None) -> NoReturn:
         try:
@@ -143,8 +194,7 @@ class ScopeBoundary:
         """Stand in for ``SetupState.teardown_exact``."""
         errors: list[BaseException] = []
         try:
-            chain = _Chain(list(self._known))
-            type(self._state).teardown_exact(self._state, chain)
+            type(self._state).teardown_exact(self._state, Chain(list(self._known)))
         except TEST_OUTCOME as error:
             errors.append(error)
         for node in reversed(list(self._state.stack)):
@@ -158,16 +208,6 @@ class ScopeBoundary:
             raise errors[0]
         if errors:
             raise BaseExceptionGroup("errors during test teardown", errors[::-1])
-
-
-class _Chain:
-    """Stands in for the next item where only its chain of nodes is asked for."""
-
-    def __init__(self, nodes: list[Any]) -> None:
-        self._nodes = nodes
-
-    def listchain(self) -> list[Any]:
-        return self._nodes
 
 
 def _inner_protocol(item: pytest.Item) -> Any:
@@ -201,29 +241,3 @@ def _install_once(item: pytest.Item, name: str, pickled: bytes) -> None:
     if _installed.get(definition) != pickled:
         _installed[definition] = pickled
         install_fixture_value(item, name, cloudpickle.loads(pickled))
-
-
-def tear_down_to(
-    session: pytest.Session, chain: list[list[str]], last: pytest.Item | None
-) -> dict[str, Any]:
-    """Tear down what an item with the *chain* of (class, node id) does not need.
-
-    Return the report of *last*, the item that ran last, if that failed.
-    """
-    state = setup_state(session)
-    kept: list[Any] = []
-    for node, wanted in zip(state.stack, chain, strict=False):
-        if [type(node).__name__, node.nodeid] != list(wanted):
-            break
-        kept.append(node)
-    if last is None or len(kept) == len(state.stack):
-        return {"report": None}
-    nextitem = _Chain(kept) if kept else None
-    call = pytest.CallInfo.from_call(
-        lambda: type(state).teardown_exact(state, nextitem), when="teardown"
-    )
-    if call.excinfo is None:
-        return {"report": None}
-    report = pytest.TestReport.from_item_and_call(last, call)
-    hook = session.config.hook
-    return {"report": hook.pytest_report_to_serializable(config=session.config, report=report)}

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import linecache
 import socket
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from .. import adapters
 from ..pytest_private import failed_subtests
+from ..pytest_private_output import Terminal, as_printed, writes_through
+from ..tracebacks import take_out_own_frames
 from ..wire import frames
-from ..wire.data import dump
+from ..wire.data import dump, is_data
 from ..wire.exceptions import to_data
 from ..wire.limits import SECTION_LIMIT
+from .measuring import Measurement
+from .stopping import describe_stop
+
+#: What every report has; if a value in there is no data, its text crosses.
+_OF_PYTEST = ("keywords", "location", "longrepr", "sections", "user_properties")
 
 
 class Reporter:
@@ -21,12 +32,39 @@ class Reporter:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._terminal: Terminal | None = None
         self._results: socket.socket | None = None
+        self._deducted = 0.0
         self._excinfo: dict[str, Any] | None = None
+        self._behind = False
+        self._received = bytearray()
+        self._kept: list[tuple[int, object]] | None = None
+        self._measurement: Measurement | None = None
+
+    def measure_with(self, measurement: Measurement | None) -> None:
+        """Send what *measurement* has measured, too."""
+        self._measurement = measurement
 
     def report_to(self, results: socket.socket | None) -> None:
         """Send reports to *results* from here on, or to nobody."""
         self._results = results
+        if self._terminal is not None:
+            self._terminal.restore_state({})
+        self._behind = False
+
+    def share(self, terminal: Terminal) -> None:
+        """Report what is written to the *terminal* from here on."""
+        self._terminal = terminal
+
+    def await_host(self) -> None:
+        """Wait until the host has printed what it has to print, if both of us print to one terminal."""
+        if self._results is not None and self._behind and writes_through(self._config):
+            self._behind = False
+            self._await(frames.PRINTED)
+
+    def deduct(self, seconds: float) -> None:
+        """Take *seconds* from the duration of the set-up: the sandbox's making is not the test's."""
+        self._deducted = seconds
 
     def disown(self) -> None:
         """Report nothing any more: this is a fork of the test, and not the test."""
@@ -36,9 +74,11 @@ class Reporter:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Any:
-        """Remember the phase's exception."""
+        """Remember the phase's exception, which may not be there (unittest's) until a report is made."""
+        take_out_own_frames(call)
+        report = yield
         self._excinfo = None if call.excinfo is None else to_data(call.excinfo.value)
-        return (yield)
+        return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -49,19 +89,28 @@ class Reporter:
         if self._results is None:
             return
         is_phase = type(report) is pytest.TestReport
+        if is_phase and report.when == "setup":
+            report.duration = max(0.0, report.duration - self._deducted)
         report.sections = [(name, _limited(text)) for name, text in report.sections]
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+        for name in [n for n in data if n not in _OF_PYTEST and not is_data(data[n])]:
+            # What a hook put on the report and cannot cross, the same hook puts on it on the host.
+            del data[name]
         # Kinds of longrepr that cannot be taken apart cross as their text.
         opaque = isinstance(data.get("longrepr"), str) and not isinstance(report.longrepr, str)
         exception = self._excinfo if is_phase else None
         message = {
             "report": data,
             "exception": exception,
-            "opaque": opaque,
+            "opaque": as_printed(report.longrepr, self._config) if opaque else None,
             "failed_subtests": failed_subtests(self._config, report),
+            "terminal": self._terminal.take_state() if self._terminal else {},
         }
         kind = frames.REPORT if is_phase else frames.LOG_REPORT
         frames.send(self._results, kind, dump(message))
+        self._behind = True
+        if not is_phase:
+            self.await_host()
 
     @pytest.hookimpl(trylast=True)
     def pytest_warning_recorded(
@@ -72,37 +121,86 @@ class Reporter:
         location: tuple[str, int, str] | None,
     ) -> None:
         """Send a warning."""
-        if self._results is None:
-            return
         category = warning_message.category
+        message = warning_message.message
         data = {
-            "text": str(warning_message.message),
+            "text": str(message),
+            "message": to_data(message if isinstance(message, Warning) else Warning(message)),
             "module": category.__module__,
             "name": category.__qualname__,
             "filename": warning_message.filename,
             "lineno": warning_message.lineno,
             "line": linecache.getline(warning_message.filename, warning_message.lineno).strip(),
+            "source": warning_message.source is not None,
             "when": when,
             "nodeid": nodeid,
             "location": location,
         }
-        frames.send(self._results, frames.WARNING, dump(data))
+        self._tell(frames.WARNING, data)
+
+    def record_xml(self, attribute: bool, name: str, value: object) -> None:
+        """Send what a test recorded for ``--junitxml``."""
+        self._tell(frames.XML, {"attribute": attribute, "name": name, "value": str(value)})
+
+    def record_cached(self, key: str, value: object) -> None:
+        """Send what a test put into pytest's cache."""
+        self._tell(frames.CACHE, {"key": key, "value": json.dumps(value)})
+
+    def _tell(self, kind: int, data: object) -> None:
+        if self._results is not None:
+            frames.send(self._results, kind, dump(data))
+        elif self._kept is not None:
+            self._kept.append((kind, data))
+
+    @contextmanager
+    def keeping(self) -> Iterator[list[tuple[int, object]]]:
+        """Keep what would be sent if a test were running, and give it to the caller."""
+        kept: list[tuple[int, object]] = []
+        self._kept = kept
+        try:
+            yield kept
+        finally:
+            self._kept = None
 
     def stop(self, error: BaseException) -> None:
         """Send that the whole session is to stop."""
-        if self._results is None:
-            return
-        data = {
-            "kind": type(error).__name__,
-            "text": str(error),
-            "returncode": getattr(error, "returncode", None),
-        }
-        frames.send(self._results, frames.STOP, dump(data))
+        self._tell(frames.STOP, describe_stop(error))
 
     def done(self) -> None:
         """Send that everything was sent."""
+        self.measured()
         if self._results is not None:
+            collected = adapters.collected(self._config)
+            if collected:
+                frames.send(self._results, frames.COLLECTED, dump(collected))
             frames.send(self._results, frames.DONE)
+
+    def guard(self) -> None:
+        """In a clone: see to it that what was measured is sent, however the test ends."""
+        if self._measurement is not None:
+            self._measurement.guard(self.measured)
+
+    def debugger(self, event: str) -> bool:
+        """Tell the host what a debugger does, and wait until it may; False where no item is running."""
+        if self._results is None:
+            return False
+        frames.send(self._results, frames.DEBUGGER, dump(event))
+        if event != "left":
+            self._await(frames.GO)
+        return True
+
+    def _await(self, kind: int) -> None:
+        assert self._results is not None
+        while kind not in self._received:
+            self._received += self._results.recv(frames.HEADER, socket.MSG_WAITALL)[:1] or bytes(
+                [kind]
+            )
+        self._received.remove(kind)
+
+    def measured(self) -> None:
+        """Send what was measured."""
+        if self._results is not None and self._measurement is not None:
+            frames.send(self._results, frames.COVERAGE, dump(self._measurement.take()))
 
 
 def _limited(text: str) -> str:

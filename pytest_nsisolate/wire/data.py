@@ -20,21 +20,18 @@ class MalformedData(ValueError):
     """Bytes that are not what :func:`dump` makes."""
 
 
-#: What wrong data may raise where it is taken apart.
-MALFORMED = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-
-
 def dump(value: object) -> bytes:
     """Return *value* as bytes. What is not plain data is replaced by its ``str``."""
     return json.dumps(_to_json(value), separators=(",", ":")).encode("ascii")
+
+
+def is_data(value: object) -> bool:
+    """Tell whether :func:`load` returns what *value* is, and not only its ``str``."""
+    if type(value) in (list, tuple):
+        return all(map(is_data, value))  # type: ignore[call-overload]
+    if type(value) is dict:
+        return all(is_data(key) and is_data(item) for key, item in value.items())
+    return value is None or type(value) in (bool, int, float, str, bytes)
 
 
 def load(raw: bytes) -> Any:

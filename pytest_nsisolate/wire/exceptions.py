@@ -1,14 +1,14 @@
 """Exceptions as data, and back without running any of their code.
 
 Tracebacks cross as tblib's dictionaries. On the host an exception's class is looked up among what is
-imported there already; if it is a plain exception class, an instance is made by ``__new__`` alone. Everything
-else becomes a stand-in that has the name and the text.
+imported there already, and an instance is made by what its built-in base has for that, with the arguments and
+attributes that are plain data. If there are others, it is an instance of a subclass that has the class's name
+and the exception's text; and if there is no such class, of a stand-in with its name and text.
 """
 
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import Any
 
 import tblib
@@ -22,12 +22,12 @@ _DEPTH = 50
 _FRAMES = 100
 
 
-#: Groups, which are made by a constructor that runs nothing of the user's.
-_GROUPS = (("builtins", "BaseExceptionGroup"), ("builtins", "ExceptionGroup"))
+#: What ``pytest.skip()`` and its kin raise; some claim to be of the module ``builtins``.
+_OUTCOMES = {cls.__name__: cls for cls in OUTCOME_EXCEPTIONS}
 
 
 class RemoteException(Exception):
-    """Stands in for an exception whose class the host does not have, or could not rebuild."""
+    """The base of what stands in for exceptions whose class the host does not have, or could not rebuild."""
 
 
 def to_data(error: BaseException) -> dict[str, object]:
@@ -39,11 +39,14 @@ def _describe(error: BaseException, depth: int, seen: set[int]) -> dict[str, obj
     # Each once: a cause is a context as well, and a long chain would double with each link.
     seen.add(id(error))
     cls = type(error)
+    outcome = cls.__name__ if cls in OUTCOME_EXCEPTIONS else None
     data: dict[str, object] = {
         "module": cls.__module__,
         "name": cls.__qualname__,
         "text": _text(error),
         "args": _plain_args(error),
+        "attributes": _plain_attributes(error),
+        "outcome": outcome,
         "notes": [str(note) for note in getattr(error, "__notes__", ())],
         "traceback": _traceback(error),
         "suppress": bool(error.__suppress_context__),
@@ -58,20 +61,42 @@ def _describe(error: BaseException, depth: int, seen: set[int]) -> dict[str, obj
     return data
 
 
-def _text(error: BaseException) -> str:
+def _text(error: BaseException) -> str | None:
+    """Return the exception's text, or None if it has none because its ``__str__`` fails."""
     try:
-        return "".join(traceback.format_exception_only(error)).strip()
-    except Exception as failure:
-        return f"{type(error).__name__} (its str() raises {type(failure).__name__})"
+        return str(error)
+    except Exception:
+        return None
 
 
 def _plain_args(error: BaseException) -> list[object] | None:
-    plain = (type(None), bool, int, float, str, bytes)
-    if isinstance(error, OUTCOME_EXCEPTIONS):
-        return [error.msg]
-    if all(type(arg) in plain for arg in error.args):
-        return list(error.args)
-    return None
+    args = error.args
+    if isinstance(error, OSError) and error.filename is not None:
+        # These are taken out of the arguments.
+        args = (error.errno, error.strerror, error.filename, None, error.filename2)
+    return list(args) if all(map(_is_plain, args)) else None
+
+
+def _plain_attributes(error: BaseException) -> dict[str, object] | None:
+    attributes = {
+        name: value
+        for name, value in getattr(error, "__dict__", {}).items()
+        if not name.startswith("__")
+    }
+    return attributes if all(map(_is_plain, attributes.values())) else None
+
+
+def _is_plain(value: object, depth: int = 0) -> bool:
+    if depth > _NESTED:
+        return False
+    if type(value) in (list, tuple):
+        return all(_is_plain(item, depth + 1) for item in value)  # type: ignore[attr-defined]
+    return type(value) in _PLAIN
+
+
+#: What crosses as it is, and how deeply it may be nested.
+_PLAIN = (type(None), bool, int, float, str, bytes)
+_NESTED = 4
 
 
 def _traceback(error: BaseException) -> dict[str, Any] | None:
@@ -146,24 +171,55 @@ def _plain_traceback(data: Any) -> dict[str, Any] | None:
 
 
 def _instance(data: dict[str, Any]) -> BaseException:
+    if data.get("outcome") in _OUTCOMES:
+        message = (data.get("attributes") or {}).get("msg")
+        return _OUTCOMES[data["outcome"]](None if message is None else str(message))
     cls = _find_class(str(data["module"]), str(data["name"]))
-    if "members" in data:
-        members = [_rebuild(member) for member in data["members"]]
-        if (data["module"], data["name"]) in _GROUPS and members:
-            return BaseExceptionGroup(str(data["message"]), members)
-        return RemoteException(str(data["text"]))
     args = data["args"]
-    if cls is None or args is None:
-        return RemoteException(str(data["text"]))
-    if cls in OUTCOME_EXCEPTIONS:
-        # pytest's own: what pytest.skip() and its kin raise, with a message and little else.
-        return cls(None if args[0] is None else str(args[0]))
-    if issubclass(cls, OUTCOME_EXCEPTIONS):
-        return RemoteException(str(data["text"]))  # a user's, whose constructor is the user's, too
-    # __new__ of a built-in exception stores the arguments and runs nothing of the user's.
-    error = BaseException.__new__(cls)
-    object.__setattr__(error, "args", tuple(args))
+    if "members" in data:
+        args = [str(data["message"]), [_rebuild(member) for member in data["members"]]]
+    if cls is not None:
+        complete = args is not None and data.get("attributes") is not None
+        error = _fill(cls if complete else _with_text(cls, data), args or [])
+        if error is not None:
+            for name, value in (data.get("attributes") or {}).items():
+                object.__getattribute__(error, "__dict__")[str(name)] = value
+            return error
+    return _with_text(RemoteException, data)(str(data["text"]))
+
+
+def _fill(cls: type[BaseException], args: list[Any]) -> BaseException | None:
+    """Return an instance, made by the built-in base of *cls* in C, or None if that does not take *args*."""
+    base = next(base for base in cls.__mro__ if not base.__flags__ & _HEAPTYPE)
+    try:
+        error: BaseException = base.__new__(cls, *args)
+        if not issubclass(base, BaseExceptionGroup):
+            base.__init__(error, *args)
+    except (TypeError, ValueError):
+        return None
     return error
+
+
+#: Set on classes that were made by a ``class`` statement: object.h, Py_TPFLAGS_HEAPTYPE.
+_HEAPTYPE = 1 << 9
+
+
+def _with_text(cls: type[BaseException], data: dict[str, Any]) -> type[BaseException]:
+    """Return a subclass that looks like the exception's own class and has its text.
+
+    Where making one would run code of the user's, the subclass is one of the stand-in.
+    """
+    own = any("__init_subclass__" in vars(base) for base in cls.__mro__ if base is not object)
+    if type(cls) is not type or own:
+        cls = RemoteException
+    text, qualname = data["text"], str(data["name"])
+
+    def __str__(_self: BaseException) -> str:  # noqa: N807
+        # No text at all, because the original could not say its own: that fails here, too.
+        return text  # type: ignore[no-any-return]
+
+    names = {"__module__": str(data["module"]), "__qualname__": qualname, "__str__": __str__}
+    return type(qualname.rpartition(".")[2], (cls,), names)
 
 
 def _find_class(module: str, qualname: str) -> type[BaseException] | None:
@@ -171,14 +227,4 @@ def _find_class(module: str, qualname: str) -> type[BaseException] | None:
     for name in qualname.split("."):
         # Through __dict__, so that neither a module's __getattr__ nor a descriptor is run.
         found = getattr(found, "__dict__", {}).get(name)
-    if not (isinstance(found, type) and issubclass(found, BaseException)):
-        return None
-    # Only layouts that BaseException.__new__ can fill: an OSError, say, has one of its own.
-    return found if found.__basicsize__ == Exception.__basicsize__ or _adds_dict(found) else None
-
-
-def _adds_dict(cls: type[BaseException]) -> bool:
-    return all(
-        base.__new__ in (BaseException.__new__, Exception.__new__) or base is object
-        for base in cls.__mro__
-    )
+    return found if isinstance(found, type) and issubclass(found, BaseException) else None

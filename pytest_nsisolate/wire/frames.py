@@ -9,10 +9,14 @@
       │ <──────────────── SETTING_UP ──── │ clones itself into a holder ─────> │
       │ <───────────────────── CLONED ─── │                                    │
       │ <──────────────────────────────── REPORT, LOG_REPORT, WARNING, ... ─── │
+      │ ─── PRINTED ─────────────────────────────────────────────────────────> │ (only with one terminal for
+      │                                   │                                    │ both) the report is printed
       │ <───────────────────────────────────────────────────────────── DONE ── │
       │ <────────────────────── ENDED ─── │ the container is gone
       │ ─── TEAR_DOWN ──────────────────> │ wider scopes that the next item does not need
       │ <────────────────── TORN_DOWN ─── │
+      │ ─── MEASURE ────────────────────> │ coverage, at the end of the run loop
+      │ <─────────────────── MEASURED ─── │
       │ ─── FINISH ─────────────────────> │ finishes its session
 """
 
@@ -28,6 +32,10 @@ START = 1
 RUN = 2
 TEAR_DOWN = 3
 FINISH = 4
+MEASURE = 5
+# host to test
+GO = 8  # a debugger may have the terminal
+PRINTED = 9
 # template to host: data
 READY = 16
 FAILED = 17
@@ -35,14 +43,20 @@ SETTING_UP = 18
 CLONED = 19
 ENDED = 20
 TORN_DOWN = 21
+MEASURED = 22
 # test to host: data
 REPORT = 32
 LOG_REPORT = 33
 WARNING = 34
 STOP = 35
 DONE = 36
+COVERAGE = 37
+XML = 38
+CACHE = 39
+DEBUGGER = 40
+COLLECTED = 41
 
-_HEADER = 5
+HEADER = 5
 #: A report with its output; what a hostile test could make the host hold at a time.
 LIMIT = 256 * 1024 * 1024
 _CHUNK = 256 * 1024
@@ -58,7 +72,8 @@ def send(sock: socket.socket, kind: int, payload: bytes = b"", fds: tuple[int, .
         if fds:
             sent = socket.send_fds(sock, [frame], list(fds))
             frame = frame[sent:]
-        sock.sendall(frame)
+        if frame:
+            sock.sendall(frame)
     except OSError as error:
         raise ChannelError(f"the other side is gone ({error.strerror})") from error
 
@@ -102,16 +117,16 @@ class FrameReader:
 
     def take(self) -> tuple[int, bytes] | None:
         """Return the next whole frame, or None. Raises ChannelError for one that is too long."""
-        if len(self._buffer) < _HEADER:
+        if len(self._buffer) < HEADER:
             return None
-        length = int.from_bytes(self._buffer[1:_HEADER], "big")
+        length = int.from_bytes(self._buffer[1:HEADER], "big")
         if length > self._limit:
             raise ChannelError(f"a message of {length} bytes is over the limit of {self._limit}")
-        if len(self._buffer) < _HEADER + length:
+        if len(self._buffer) < HEADER + length:
             return None
         kind = self._buffer[0]
-        payload = bytes(self._buffer[_HEADER : _HEADER + length])
-        del self._buffer[: _HEADER + length]
+        payload = bytes(self._buffer[HEADER : HEADER + length])
+        del self._buffer[: HEADER + length]
         return kind, payload
 
     def take_fds(self) -> list[int]:

@@ -16,3 +16,6 @@ ALL_RESULTS_LIMIT = 1024 * 1024 * 1024
 
 #: The signal at which a process in a sandbox writes every thread's stack to the stacks file.
 STACKS_SIGNAL = int(signal.SIGRTMAX) - 1
+
+#: The signal at which a test that is measured sends its coverage to the host.
+COVERAGE_SIGNAL = int(signal.SIGRTMAX) - 2

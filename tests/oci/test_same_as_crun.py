@@ -116,8 +116,8 @@ def test_the_same_mounts(asked: Bundle) -> None:
 @pytest.mark.parametrize("identity", ["root"], indirect=True)
 def test_crun_runs_our_default_config(asked: Bundle) -> None:
     """What ``nsisolate spec`` writes is a bundle for crun too."""
-    from pytest_nsisolate.runtime.spec_default import default_plan
-    from pytest_nsisolate.runtime.spec_writer import to_config
+    from pytest_nsisolate.runtime.spec.default import default_plan
+    from pytest_nsisolate.runtime.spec.writer import to_config
 
     config: Config = json.loads(json.dumps(to_config(default_plan(rootless=False))))
     config["process"]["terminal"] = False

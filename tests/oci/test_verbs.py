@@ -16,7 +16,7 @@ from .runtime_under_test import is_ours, ours_only
 from .test_errors import assert_one_sentence, call
 
 VERBS = (
-    "create start run state kill delete pause resume update events exec list ps spec features "
+    "create start run state kill delete pause resume update events exec list ps spec features doctor "
     "checkpoint restore"
 ).split()
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-#: Loaded from the environment of these tests, where it would shuffle what is to be compared.
-PLAIN = ("-p", "no:randomly", "-p", "no:xdist")
+#: Loaded from the environment of these tests, where one would shuffle what is to be compared, and others
+#: print what is not asked for.
+PLAIN = ("-p", "no:randomly", "-p", "no:xdist", "-p", "no:asyncio", "-p", "no:anyio")
 
 
 class Project:

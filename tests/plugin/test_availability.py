@@ -23,9 +23,9 @@ def test_plain():
 LACKS = {
     "no-user-namespaces": (
         "echo 0 > /proc/sys/user/max_user_namespaces",
-        "(not the disk): raise sysctl user.max_user_namespaces",
+        "sysctl -w user.max_user_namespaces=",
     ),
-    "masked-proc": ("mount -t tmpfs tmpfs /proc/irq", "/proc"),
+    "masked-proc": ("mount -t tmpfs tmpfs /proc/irq", "mount /proc: "),
 }
 
 

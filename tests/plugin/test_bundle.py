@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from pytest_nsisolate.rootfs.bundle import write_bundle
-from pytest_nsisolate.rootfs.sandbox import Sandbox, prepare
+from pytest_nsisolate.rootfs.kinds import Sandbox
+from pytest_nsisolate.rootfs.sandbox import prepare
 from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.plan import Plan
-from pytest_nsisolate.runtime.spec_writer import to_config
+from pytest_nsisolate.runtime.spec.writer import to_config
 from tests.capabilities import has_program, is_root, need
 
 Mounts = dict[str, tuple[str, frozenset[str]]]

@@ -1,6 +1,7 @@
 """One corpus, run plainly and isolated: every report is the same in everything but durations.
 
-A file `corpus_*.py` in `corpus/` is found by itself, and so is each test that is added to one.
+A file `corpus_*` in `corpus/` is found by itself, and so is each test that is added to one. All of them are
+run at once, because most of the time goes into starting pytest.
 """
 
 from __future__ import annotations
@@ -8,60 +9,115 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from .project import Project
 
 CORPUS = Path(__file__).parent / "corpus"
-FILES = sorted(path.name for path in CORPUS.glob("corpus_*.py"))
+
+INI = """
+[pytest]
+addopts = --doctest-modules -p recorder --junitxml=junit.xml
+pythonpath = .
+markers = env(name): what a test needs
+junit_family = legacy
+"""
 
 OPTIONS = {
     "default": [],
     "all-outcomes": ["-rA", "-v"],
     "locals": ["--showlocals", "-vv"],
     "short": ["--tb=short", "-q"],
+    "native": ["--tb=native", "-p", "no:logging", "-p", "no:cacheprovider"],
+    "colours": ["--color=yes", "--tb=long", "-ra"],
     "runxfail": ["--runxfail"],
-    "capture-sys": ["--capture=sys"],
     "errors": ["-W", "error"],
+    "capture-sys": ["--capture=sys"],
+    "capture-no": ["--capture=no", "-v"],
+    "live-logs": ["-o", "log_cli=true", "-o", "junit_logging=all"],
+    "setup-show": ["--setup-show"],
+    "setup-only": ["--setup-only"],
+    "setup-plan": ["--setup-plan"],
 }
 
-
-def run(
-    project: Project, monkeypatch: pytest.MonkeyPatch, name: str, options: list[str]
-) -> tuple[list[dict[str, Any]], pytest.RunResult]:
-    """Run the corpus and return its records, warnings last, and the result."""
-    record = project.path / name
-    monkeypatch.setenv("CORPUS_RECORD", str(record))
-    result = project.run("-p", "recorder", "-o", "pythonpath=.", *options)
-    records = [json.loads(line) for line in record.read_text().splitlines()]
-    # When exactly, between the phases' reports, a warning is recorded, nobody sees.
-    return sorted(records, key=lambda record: "warning" in record), result
+#: At least as many tests, or the corpus was not found.
+ENOUGH = 250
 
 
-def shown(result: pytest.RunResult) -> list[str]:
-    """Return the lines of a run without header, addresses, durations and temporary directories."""
-    text = "\n".join(line for line in result.outlines if not line.startswith("nsisolate: "))
+class Outcome:
+    """All that can be seen of a run."""
+
+    def __init__(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch, name: str, options: list[str]
+    ) -> None:
+        record, junit = project.path / f"{name}.record", project.path / "junit.xml"
+        monkeypatch.setenv("CORPUS_RECORD", str(record))
+        result = project.run(*options, timeout=300)
+        self.code = result.ret
+        self.records = [json.loads(line) for line in record.read_text().splitlines()]
+        # When exactly, between the phases' reports, a warning is recorded, nobody sees.
+        self.records.sort(key=lambda record: "warning" in record)
+        self.shown = comparable(result.outlines)
+        self.errors = comparable(result.errlines)
+        self.junit = list(elements(ET.parse(junit).getroot()))
+        self.tests = len({record["id"] for record in self.records})
+        shutil.rmtree(project.path / ".pytest_cache", ignore_errors=True)
+
+
+def comparable(lines: list[str]) -> list[str]:
+    """Return the lines of a run without its header, addresses, durations and temporary directories."""
+    text = "\n".join(line for line in lines if not line.startswith("nsisolate: "))
     return re.sub(
-        r"0x[0-9a-f]+| in \d[\d.]*s.*|pytest-of-[^/]*/pytest-\d+|=", "", text
+        r"0x[0-9a-f]+| in \d[\d.]*s.*|pytest-of-[^/]*/pytest-\d+|=|(?<=pid )\d+", "", text
     ).splitlines()
 
 
-@pytest.mark.parametrize("options", OPTIONS)
-@pytest.mark.parametrize("file", FILES)
-def test_isolated_as_plain(
-    project: Project, monkeypatch: pytest.MonkeyPatch, file: str, options: str
-) -> None:
-    """Outcomes, phases, order, texts, sections, keywords, properties, warnings and summary are the same."""
+def elements(root: ET.Element) -> Any:
+    """Yield all that junit's file says, durations, times and the machine's name aside."""
+    for element in root.iter():
+        attributes = {
+            name: comparable([value])
+            for name, value in element.attrib.items()
+            if name not in ("time", "timestamp", "hostname")
+        }
+        yield element.tag, attributes, comparable([element.text or ""])
+
+
+def differences(isolated: list[Any], plain: list[Any]) -> str:
+    """Return the first differences, each as two lines."""
+    found = [
+        f"isolated: {one}\nplain:    {other}"
+        for one, other in zip_longest(isolated, plain)
+        if one != other
+    ]
+    return "\n".join([f"{len(found)} differences", *found[:10]]) if found else ""
+
+
+@pytest.fixture
+def corpus(project: Project) -> Project:
+    """Return a project that has the corpus as its tests."""
+    for path in CORPUS.glob("corpus_*"):
+        shutil.copy(path, project.path / path.name.replace("corpus_", "test_"))
     shutil.copy(CORPUS / "recorder.py", project.path)
-    shutil.copy(CORPUS / file, project.path / f"test_{file}")
+    shutil.copy(CORPUS / "project_conftest.py", project.path / "conftest.py")
+    project.write("pytest.ini", INI)
+    return project
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_isolated_as_plain(corpus: Project, monkeypatch: pytest.MonkeyPatch, options: str) -> None:
+    """Outcomes, phases, order, texts, sections, keywords, properties, warnings and summary are the same."""
     arguments = OPTIONS[options]
-    plain, plain_result = run(project, monkeypatch, "plain", arguments)
-    isolated, result = run(project, monkeypatch, "isolated", [*arguments, "--nsisolate-all"])
-    for one, other in zip(isolated, plain, strict=False):
-        assert one == other
-    assert len(isolated) == len(plain)
-    assert result.ret == plain_result.ret
-    assert shown(result) == shown(plain_result)
+    plain = Outcome(corpus, monkeypatch, "plain", arguments)
+    isolated = Outcome(corpus, monkeypatch, "isolated", [*arguments, "--nsisolate-all"])
+    assert plain.tests > ENOUGH
+    assert not differences(isolated.records, plain.records)
+    assert not differences(isolated.shown, plain.shown)
+    assert not differences(isolated.errors, plain.errors)
+    assert not differences(isolated.junit, plain.junit)
+    assert isolated.code == plain.code

@@ -29,7 +29,21 @@ WRONG_KEYWORDS = [
     ("timeout='soon'", "timeout='soon' cannot be used"),
     ("timeout=True", "timeout=True cannot be used"),
     ("timeout=float('nan')", "timeout=nan cannot be used"),
-    ("netwrok='none'", "there is no keyword 'netwrok', only env, hostname, network"),
+    (
+        "memory=0",
+        'memory=0 cannot be used; write a number of bytes above 0, or a text such as "512M"',
+    ),
+    ("memory='much'", "memory='much' cannot be used"),
+    ("memory='1.5.2G'", "memory='1.5.2G' cannot be used"),
+    ("memory=1.5", "memory=1.5 cannot be used"),
+    ("memory=True", "memory=True cannot be used"),
+    ("pids=0", "pids=0 cannot be used; write a number of processes above 0"),
+    ("pids='few'", "pids='few' cannot be used"),
+    ("pids=-1", "pids=-1 cannot be used"),
+    ("cpu=0", "cpu=0 cannot be used; write a number of processors, 0.01 or more"),
+    ("cpu=float('inf')", "cpu=inf cannot be used"),
+    ("cpu=True", "cpu=True cannot be used"),
+    ("netwrok='none'", "there is no keyword 'netwrok', only cpu, env, hostname, memory, network"),
     ("True, True", "takes keywords, or False to opt out"),
     ("'none'", "takes keywords, or False to opt out, and got 'none'"),
 ]
@@ -61,6 +75,9 @@ WRONG_SETTINGS = [
     ("nsisolate_env = NOVALUE", "nsisolate_env", "NAME=value"),
     ("nsisolate_env = =x", "nsisolate_env", "NAME=value"),
     ("nsisolate_timeout = soon", "nsisolate_timeout", "write a number of seconds above 0"),
+    ("nsisolate_memory = 1 apple", "nsisolate_memory", "a text such as"),
+    ("nsisolate_pids = 1.5", "nsisolate_pids", "write a number of processes above 0"),
+    ("nsisolate_cpu = 0.001", "nsisolate_cpu", "write a number of processors"),
     ("nsisolate_timeout = -1", "nsisolate_timeout", "write a number of seconds above 0"),
 ]
 

@@ -226,3 +226,36 @@ class TestIt:
     def test_b(self, wide):
         trace(f"b{wide}")
 """
+
+
+def test_class_scope_without_a_class(project: Project) -> None:
+    """A fixture of class scope is set up, and torn down, for each function that is in no class."""
+    source = """
+        import pytest
+
+        order = []
+
+        @pytest.fixture(scope="class", autouse=True)
+        def counted(request):
+            order.append("up")
+            yield
+            order.append("down")
+            print("order", order)
+
+        def test_one():
+            assert order == ["up"]
+
+        def test_two():
+            assert order[-1] == "up"
+
+        class TestClass:
+            def test_three(self):
+                assert order[-1] == "up"
+
+            def test_four(self):
+                assert order[-1] == "up"
+        """
+    project.test(source, "-rA").assert_outcomes(passed=4)
+    result = project.run("--nsisolate-all", "-rA", "-k", "test_one or test_three or test_four")
+    # The class's own once, the function's with the function.
+    assert result.stdout.str().count("order ['up', 'down']") == 2

@@ -155,3 +155,44 @@ def test_threads_of_a_session_fixture_stay_behind(project: Project) -> None:
                 assert connection.recv(10) == b"hello"
         """
     ).assert_outcomes(passed=2)
+
+
+def test_patched_system_functions(project: Project) -> None:
+    """A wide fixture may patch what cloning and reporting need themselves, as pyfakefs does."""
+    project.test(
+        """
+        import builtins, os, select, socket, sys, time, types
+        from unittest import mock
+
+        import pytest
+
+        def fake(*args, **kwargs):
+            raise AssertionError("the fake was called")
+
+        @pytest.fixture(scope="module", autouse=True)
+        def patched():
+            fakes = mock.create_autospec(os)
+            fakes.configure_mock(fork=fake, setsid=fake, close=fake, open=fake)
+            with (
+                mock.patch.multiple(os, fork=fake, setsid=fake),
+                mock.patch.object(builtins, "open", fake),
+                mock.patch.object(socket, "socket", fake),
+                mock.patch.object(time, "monotonic", fake),
+            ):
+                ours = [m for n, m in sys.modules.items() if n.startswith("pytest_nsisolate.")]
+                with_os = [m for m in ours if getattr(m, "os", None) is os]
+                for module in with_os:
+                    module.os = fakes
+                yield
+                for module in with_os:
+                    module.os = os
+
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_it(number):
+            assert os.fork is fake and open is fake and socket.socket is fake
+            print("printed")
+
+        def test_failing():
+            assert os.fork is None
+        """
+    ).assert_outcomes(passed=2, failed=1)

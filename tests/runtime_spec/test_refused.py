@@ -12,8 +12,8 @@ from pytest_nsisolate.runtime.cgroups import limits
 from pytest_nsisolate.runtime.errors import UnsupportedError
 from pytest_nsisolate.runtime.execution import settings
 from pytest_nsisolate.runtime.resources import Resources
-from pytest_nsisolate.runtime.spec_reader import Reader
-from pytest_nsisolate.runtime.spec_resources import read_resources
+from pytest_nsisolate.runtime.spec.reader import Reader
+from pytest_nsisolate.runtime.spec.resources import read_resources
 
 from .complete import complete_config, put, way_to
 from .table import Field, config_fields

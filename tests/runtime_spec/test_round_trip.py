@@ -10,7 +10,7 @@ import pytest
 
 from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.execution import settings
-from pytest_nsisolate.runtime.spec_writer import to_config
+from pytest_nsisolate.runtime.spec.writer import to_config
 
 from .complete import Keys, complete_config, put, ways, written
 from .table import Field, config_fields

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_nsisolate.runtime.spec_reader import show
+from pytest_nsisolate.runtime.spec.reader import show
 
 from .complete import Config, complete_config, put, take, way_to, written
 from .table import Field, config_fields

@@ -2,7 +2,7 @@
 
     python tests/suites/compare.py [--user] [--wheel FILE] [--keep DIR] [PROJECT ...]
 
-The projects are those of PROJECTS below, from their source distributions on PyPI, unmodified. Exit code 0
+The projects are those of projects.toml, from their source distributions on PyPI, unmodified. Exit code 0
 if every test had the same reports in both runs, in the same order, 1 if not. Standard library only.
 """
 
@@ -17,7 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,27 +43,8 @@ class Project:
 
     name: str
     version: str
-    requires: tuple[str, ...] = ()
-    arguments: tuple[str, ...] = ()
-
-
-PROJECTS = (
-    Project(
-        "structlog",
-        "26.1.0",
-        (
-            "pytest-asyncio",
-            "pytest-randomly",
-            "rich",
-            "simplejson",
-            "time-machine>=2.14.1",
-            "twisted",
-        ),
-        ("-p", "randomly", "--randomly-seed=20"),
-    ),
-    Project("marshmallow", "4.4.0", ("simplejson",)),
-    Project("more-itertools", "11.2.1"),
-)
+    requires: Sequence[str] = ()
+    arguments: Sequence[str] = ()
 
 
 class ComparisonError(Exception):
@@ -97,7 +80,10 @@ def main() -> int:
     given = _arguments()
     if given.user and os.geteuid() == 0:
         return _again_as(given)
-    chosen = [p for p in PROJECTS if not given.projects or p.name in given.projects]
+    known = {project.name: project for project in _known_projects()}
+    if unknown := set(given.projects) - set(known):
+        raise ComparisonError(f"not in projects.toml: {', '.join(sorted(unknown))}")
+    chosen = [known[name] for name in given.projects or known]
     work = Path(given.keep or tempfile.mkdtemp(prefix="nsisolate-suites-", dir="/var/tmp"))
     work.mkdir(parents=True, exist_ok=True)
     try:
@@ -119,11 +105,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--python", default="/usr/bin/python3", help="for the virtual environments")
     parser.add_argument("--keep", type=Path, help="work in this directory, and keep it")
-    given = parser.parse_args()
-    unknown = set(given.projects) - {project.name for project in PROJECTS}
-    if unknown:
-        parser.error(f"not in PROJECTS: {', '.join(sorted(unknown))}")
-    return given
+    return parser.parse_args()
+
+
+def _known_projects() -> list[Project]:
+    tables = tomllib.loads((HERE / "projects.toml").read_text())
+    return [Project(name, **table) for name, table in tables.items()]
 
 
 def _again_as(given: argparse.Namespace) -> int:

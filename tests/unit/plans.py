@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from pytest_nsisolate.runtime import capabilities, mount_options
+from pytest_nsisolate.runtime import capabilities
+from pytest_nsisolate.runtime.mounts import options as mount_options
 from pytest_nsisolate.runtime.plan import (
     NAMESPACE_TYPES,
     Capabilities,
@@ -25,9 +26,9 @@ from pytest_nsisolate.runtime.plan import (
     TimeOffset,
     User,
 )
-from pytest_nsisolate.runtime.spec import PROPAGATIONS
-from pytest_nsisolate.runtime.spec_hooks import KINDS
-from pytest_nsisolate.runtime.spec_process import RLIMITS
+from pytest_nsisolate.runtime.spec.config import PROPAGATIONS
+from pytest_nsisolate.runtime.spec.hooks import KINDS
+from pytest_nsisolate.runtime.spec.process import RLIMITS
 
 from .plans_execution import LINUX, PROCESS, linux_fields, net_devices, process_fields
 from .plans_resources import RESOURCES, resources

@@ -17,11 +17,11 @@ from pytest_nsisolate.cli.kill import signal_number
 from pytest_nsisolate.cli.settings import read_settings
 from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.errors import LifecycleError
-from pytest_nsisolate.runtime.liveness import open_process, start_time
+from pytest_nsisolate.runtime.lifecycle.liveness import open_process, start_time
+from pytest_nsisolate.runtime.lifecycle.state import Directory, State, check_id, containers
 from pytest_nsisolate.runtime.plan import Hook, Hooks
-from pytest_nsisolate.runtime.spec_json import encode
-from pytest_nsisolate.runtime.spec_writer import to_config
-from pytest_nsisolate.runtime.state import Directory, State, check_id, containers
+from pytest_nsisolate.runtime.spec.decoding import encode
+from pytest_nsisolate.runtime.spec.writer import to_config
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec=None)),

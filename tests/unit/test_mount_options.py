@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_nsisolate.runtime import mount_options
 from pytest_nsisolate.runtime import syscalls as sys
+from pytest_nsisolate.runtime.mounts import options as mount_options
 from pytest_nsisolate.runtime.plan import Mount
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_nsisolate import options
+from pytest_nsisolate import limits, options
 
 ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())
 
@@ -61,3 +61,27 @@ def test_env_lines(line: str) -> None:
     """A line of the ini file without a name or `=` is refused."""
     with pytest.raises(pytest.UsageError, match="NAME=value"):
         options._env_line(line)
+
+
+@given(st.sampled_from(limits.KEYWORDS), ANY)
+def test_limits(name: str, value: Any) -> None:
+    """A limit is a number above 0, nothing at all, or refused."""
+    with refused("write a number of"):
+        limit = limits.read_limit(name, value, "here")
+        assert limit is None or limit > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("64", 64), ("64K", 65536), ("1.5 MiB", 3 << 19), ("2gb", 2 << 30), (" 1T ", 1 << 40), (7, 7)],
+)
+def test_sizes(text: str | int, number: int) -> None:
+    """Sizes have binary units, in any usual spelling."""
+    assert limits.read_limit("memory", text, "here") == number
+
+
+def test_limits_as_text() -> None:
+    """Limits are shown as a mark's keywords."""
+    found = limits.Limits(cpu=0.5, memory=1 << 20, pids=3)
+    assert str(found) == "cpu=0.5, memory=1048576, pids=3"
+    assert limits.size_text(3 << 19) == "1.5 MiB"

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
+from pytest_nsisolate.runtime.mounts.build import sysctl_path
 from pytest_nsisolate.runtime.outcome import Exited, Signalled, of_wait_status
-from pytest_nsisolate.runtime.rootfs_build import sysctl_path
 
 
 @pytest.mark.parametrize("code", [0, 1, 127, 255])

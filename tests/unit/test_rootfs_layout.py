@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_nsisolate.rootfs.interpreter import interpreter_paths
+from pytest_nsisolate.rootfs.kinds import Sandbox
 from pytest_nsisolate.rootfs.layout import copy_on_write, fresh, in_order, read_only, writable
-from pytest_nsisolate.rootfs.sandbox import Sandbox, prepare, project_directories
+from pytest_nsisolate.rootfs.sandbox import prepare, project_directories
 from pytest_nsisolate.runtime.factory.layers import lower_directories
 
 PATHS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(

@@ -24,7 +24,7 @@ from pytest_nsisolate.runtime.plan import (
     TimeOffset,
     User,
 )
-from pytest_nsisolate.runtime.spec_resources import read_device_rule
+from pytest_nsisolate.runtime.spec.resources import read_device_rule
 
 from .plans import whole_config as whole
 from .plans_execution import READ_LINUX, READ_PROCESS, WRONG_EXECUTION

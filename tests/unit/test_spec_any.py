@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.errors import SpecError, UnsupportedError
 from pytest_nsisolate.runtime.plan import Plan, Root
-from pytest_nsisolate.runtime.spec_default import default_plan
-from pytest_nsisolate.runtime.spec_json import decode
-from pytest_nsisolate.runtime.spec_writer import to_config
+from pytest_nsisolate.runtime.spec.decoding import decode
+from pytest_nsisolate.runtime.spec.default import default_plan
+from pytest_nsisolate.runtime.spec.writer import to_config
 
 from .plans import plans
 from .plans import whole_config as whole

@@ -108,6 +108,7 @@ def data_for(cls: type, **changes: object) -> dict[str, object]:
         "name": cls.__qualname__,
         "text": "text",
         "args": ["one"],
+        "attributes": {},
         "notes": ["noted"],
         "traceback": None,
         "suppress": False,
@@ -121,7 +122,7 @@ def test_no_code_is_run(cls: type) -> None:
     touched.clear()
     error = from_data(data_for(cls))
     assert touched == []
-    assert type(error) in (cls, RemoteException)
+    assert isinstance(error, (cls, RemoteException))
 
 
 @pytest.mark.parametrize(
@@ -137,19 +138,84 @@ def test_no_code_is_run(cls: type) -> None:
 def test_what_is_no_exception_class(module: str, name: str) -> None:
     """A name that leads to anything else becomes a stand-in with the text."""
     error = from_data({**data_for(ValueError), "module": module, "name": name})
-    assert type(error) is RemoteException
+    assert isinstance(error, RemoteException)
     assert str(error) == "text"
+    assert type(error).__name__ == name.rpartition(".")[2]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(2, "No such file", "/nowhere"),
+        OSError("text"),
+        OSError(18, "Cross-device link", "/a", None, "/b"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
+        StopIteration(5),
+        SystemExit(3),
+        ImportError("no module", name="x"),
+        SyntaxError("bad", ("file.py", 1, 2, "text")),
+        KeyError("key"),
+        AttributeError("no attribute"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_layouts_of_their_own(error: BaseException) -> None:
+    """Exceptions that __new__ of BaseException cannot fill are filled by their own, with the same text."""
+    arrived = crossed(error)
+    assert type(arrived) is type(error)
+    assert str(arrived) == str(error)
 
 
 @pytest.mark.parametrize(
     "cls", [OSError, UnicodeDecodeError, StopIteration, SystemExit, ImportError]
 )
-def test_layouts_of_their_own(cls: type[BaseException]) -> None:
-    """Exceptions that __new__ of BaseException cannot fill become stand-ins; the process survives."""
-    error = from_data(data_for(cls))
-    assert isinstance(error, BaseException)
+@pytest.mark.parametrize("args", [[], ["one"], [[1], None, {}], [b"x"] * 9])
+def test_wrong_arguments(cls: type[BaseException], args: list[object]) -> None:
+    """Arguments that the class does not take make it a stand-in; the process survives."""
+    error = from_data(data_for(cls, args=args))
     repr(error)
     str(error)
+
+
+class Attributes(Exception):
+    """An exception whose text is made of attributes."""
+
+    def __init__(self, code: int, thing: object) -> None:
+        super().__init__()
+        self.code, self.thing = code, thing
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.thing!r:.10}"
+
+
+class OwnGroup(ExceptionGroup[Exception]):
+    """A group of an own class."""
+
+
+def test_attributes() -> None:
+    """Attributes that are plain cross; where others are, the class's name and the text stay right."""
+    arrived = crossed(Attributes(1, "thing"))
+    assert type(arrived) is Attributes
+    assert vars(arrived) == {"code": 1, "thing": "thing"}
+    arrived = crossed(Attributes(2, object()))
+    assert isinstance(arrived, Attributes)
+    assert type(arrived).__qualname__ == "Attributes"
+    assert str(arrived) == "2 <object ob"
+
+
+def test_local_class_and_own_group() -> None:
+    """A class that the host cannot find keeps its name; a group of an own class is one."""
+
+    class Local(Exception):
+        pass
+
+    arrived = crossed(Local("text"))
+    assert type(arrived).__name__ == "Local"
+    assert type(arrived).__module__ == __name__
+    assert str(arrived) == "text"
+    group = crossed(OwnGroup("several", [ValueError(1), Local()]))
+    assert type(group) is OwnGroup
+    assert [type(member).__name__ for member in group.exceptions] == ["ValueError", "Local"]
 
 
 JSON = st.recursive(
@@ -180,6 +246,7 @@ def test_arbitrary_data(data: Any) -> None:
             "name": NAMES | JSON,
             "text": JSON,
             "args": JSON | st.lists(JSON, max_size=3),
+            "attributes": JSON,
             "notes": JSON | st.lists(JSON, max_size=3),
             "suppress": JSON,
         },

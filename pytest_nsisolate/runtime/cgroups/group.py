@@ -7,7 +7,7 @@ import os
 
 from ..errors import SetupError, UnsupportedError
 from ..record import Record
-from ..spec_reader import Reader, absolute
+from ..spec.reader import Reader, absolute
 from . import limits
 from .locate import UNIFIED, hierarchies
 

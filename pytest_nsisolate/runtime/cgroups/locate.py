@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import LifecycleError
-from ..mountinfo import unescaped
+from ..mounts.mountinfo import unescaped
 from ..record import Record
 
 TYPE_CHECKING = False

@@ -153,15 +153,21 @@ def remove(cgroup: Cgroup) -> None:
 
 def _remove_directories(cgroup: Cgroup) -> None:
     leaves = set(cgroup.paths)
+    errors = []
     for path in leaves.difference(cgroup.shared):
-        for below, _names, _files in os.walk(path, topdown=False):
-            _rmdir(below)
+        try:
+            for below, _names, _files in os.walk(path, topdown=False):
+                _rmdir(below)
+        except SetupError as error:
+            errors.append(error)  # what can be removed elsewhere is
     for path in cgroup.made:
         if path not in leaves:
             try:
                 os.rmdir(path)
             except OSError:
                 continue
+    if errors:
+        raise errors[0]
 
 
 def _rmdir(path: str) -> None:

@@ -4,7 +4,9 @@
 
     host                      factory                          template
       │                          │ <──────────── WANT_HOLDER ───── │
-      │                          │ ─── HOLDER id + pidfd ────────> │ fork into it, run, reap the fork
+      │                          │ ─── HOLDER id, pid + pidfd ───> │ fork into it, run, reap the fork
+      │                          │ <────────── CHECK_HOLDER id ─── │ is it still as a new one would be?
+      │                          │ ─── HOLDER_CHECKED id, state ─> │ "current" or "stale"
       │                          │ <──────────── END_HOLDER id ─── │
       │                          │ ─── HOLDER_ENDED id ──────────> │ nothing of the container is left
       │ ─── KILL_HOLDER id ────> │ (at any time: the container dies, the template reaps and ends it)
@@ -18,23 +20,23 @@ A holder that cannot be made is answered with FAILED.
 from __future__ import annotations
 
 import _signal
+import gc
 import os
 import select
 
-from .. import namespaces
 from .. import syscalls as sys
 from ..channel import (
+    CHECK_HOLDER,
     END_HOLDER,
     GO,
     HOLDER,
+    HOLDER_CHECKED,
     HOLDER_ENDED,
     KILL_HOLDER,
-    MAPS_WRITTEN,
     READY,
     SIGNAL,
     TEMPLATE_ENDED,
     WANT_HOLDER,
-    WANT_MAPS,
     Channel,
 )
 from ..errors import ChannelError, NsisolateError
@@ -42,8 +44,9 @@ from ..init import set_names
 from ..privileges import become
 from ..record import Record
 from . import view
-from .holder import bring_up_loopback, hold
-from .inner import Keeper, write_inner_maps
+from .holder import bring_up_loopback
+from .holders import Holder, Holders
+from .inner import Keeper
 from .layers import State
 
 TYPE_CHECKING = False
@@ -51,8 +54,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
+    from ..mounts.skeleton import Entry
     from ..plan import Plan
-    from ..skeleton import Entry
 
 
 class TemplateProgram(Record):
@@ -69,7 +72,7 @@ class TemplateProgram(Record):
 
 
 class Order(Record):
-    """What the host orders from a factory."""
+    """What the host orders from a factory; *cgroups* are to be removed when all is over."""
 
     plan: Plan
     skeleton: tuple[Entry, ...]
@@ -77,6 +80,7 @@ class Order(Record):
     host_fd: int
     host_pidfd: int
     template_fd: int
+    cgroups: tuple[str, ...] = ()
 
 
 def second_stage(order: Order) -> Callable[[Plan, Channel], NoReturn]:
@@ -115,6 +119,7 @@ def second_stage(order: Order) -> Callable[[Plan, Channel], NoReturn]:
 
 def serve(order: Order, tree: view.Tree, states: dict[str, State]) -> NoReturn:
     """Be the factory; a fault of its own is told to the host."""
+    gc.disable()  # a holder would copy what a collection looks at
     factory = Factory(order, tree, states)
     try:
         factory.serve()
@@ -128,20 +133,6 @@ def outer_plan(plan: Plan) -> Plan:
     """Return the plan of the namespaces around factory and template: *plan*'s, save the pid namespace."""
     around = tuple(ns for ns in plan.namespaces if ns.type != "pid")
     return plan.replace(process=None, mounts=(), devices=(), namespaces=around)
-
-
-class Holder(Record):
-    """A running holder; its pid may be reused once it is reaped, its pidfd means it for ever."""
-
-    pid: int
-    pidfd: int
-
-    def kill(self) -> None:
-        """Kill it, and with it every process in its container."""
-        try:
-            _signal.pidfd_send_signal(self.pidfd, _signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # it has ended by itself
 
 
 #: Pids of the template's namespace start here, far from those that tests see: a process of a session
@@ -164,14 +155,12 @@ class Factory:
     """The factory's state and its loop."""
 
     def __init__(self, order: Order, tree: view.Tree, states: dict[str, State]) -> None:
-        self._tree = tree
-        self._states = states
+        self._making = Holders(tree, states)
         self._host = Channel.from_fd(order.host_fd)
         self._host_pidfd = order.host_pidfd
-        self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._holders: dict[str, Holder] = {}
         self._ending: dict[int, str] = {}
-        self._made = 0
+        self._wanted = False
         self._poll = select.poll()
         self._child_ended, self._wakeup = os.pipe()
         self._watch_children()
@@ -220,6 +209,8 @@ class Factory:
                     self._obey_host()
                 elif fd == self._child_ended:
                     self._reap()
+                elif fd == self._making.fileno():
+                    self._go_on_making(fd)
                 elif fd in self._ending:
                     self._holder_ended(fd)
                 elif not self._serve_template():
@@ -239,68 +230,74 @@ class Factory:
 
     def _serve_template(self) -> bool:
         try:
-            kind, fields, _fd = self._template.receive(WANT_HOLDER, END_HOLDER)
+            kind, fields, _fd = self._template.receive(WANT_HOLDER, CHECK_HOLDER, END_HOLDER)
         except ChannelError:
             return False  # it is ending; its end is reported when it is reaped
-        try:
-            if kind == WANT_HOLDER:
-                self._hand_out_holder()
-            else:
-                self._end_holder(fields[0])
-        except ChannelError:
-            return False
+        if kind == WANT_HOLDER:
+            self._wanted = True
+            self._hand_out_holder()
+        elif kind == CHECK_HOLDER:
+            holder = self._holders.get(fields[0])
+            is_current = holder is not None and self._making.is_current(holder)
+            self._tell_template(HOLDER_CHECKED, fields[0], "current" if is_current else "stale")
+        else:
+            self._end_holder(fields[0])
         return True
 
+    def _tell_template(self, kind: int, *fields: str, fd: int | None = None) -> None:
+        try:
+            self._template.send(kind, *fields, fd=fd)
+        except ChannelError:
+            pass  # it is ending, too
+
     def _hand_out_holder(self) -> None:
+        """Hand out a holder if one is wanted and ready; see to it that one is being made."""
+        holder = self._making.take() if self._wanted else None
+        if holder is not None:
+            self._wanted = False
+            self._holders[holder.name] = holder
+            self._tell_template(HOLDER, holder.name, str(holder.pid), fd=holder.pidfd)
+        elif self._wanted:
+            self._make_holder()
+
+    def _make_holder(self) -> None:
         try:
-            name, holder = self._make_holder()
+            self._making.prepare()
         except NsisolateError as error:
-            self._template.send_error(error)
+            self._refuse(error)
             return
-        self._template.send(HOLDER, name, fd=holder.pidfd)
+        self._watch_making()
 
-    def _make_holder(self) -> tuple[str, Holder]:
-        ours, theirs = Channel.pair()
-        namespaces.unshare(sys.CLONE_NEWPID)
-        pid = os.fork()
-        if pid == 0:
-            self._become_holder(theirs)
-        # A pid namespace can be unshared again only from one's own.
-        sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
-        theirs.close()
-        try:
-            ours.receive(WANT_MAPS)
-            write_inner_maps(pid, self._tree.plan)
-            ours.send(MAPS_WRITTEN)
-            ours.receive(READY)
-        except NsisolateError:
-            os.kill(pid, _signal.SIGKILL)
-            os.waitpid(pid, 0)
-            raise
-        finally:
-            ours.close()
-        self._made += 1
-        name = str(self._made)
-        self._holders[name] = Holder(pid=pid, pidfd=os.pidfd_open(pid))
-        return name, self._holders[name]
+    def _watch_making(self) -> None:
+        fd = self._making.fileno()
+        if fd is not None:
+            self._poll.register(fd, select.POLLIN)
 
-    def _become_holder(self, channel: Channel) -> NoReturn:
+    def _go_on_making(self, fd: int) -> None:
+        # What is closed in there takes no part in the polling any more.
+        self._poll.unregister(fd)
         try:
-            _signal.set_wakeup_fd(-1)
-            _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-            own = channel.fileno()
-            os.closerange(3, own)
-            os.closerange(own + 1, 65536)
-            hold(self._tree, self._states, channel)
-        except BaseException as error:
-            channel.send_error(error)
-        finally:
-            os._exit(1)
+            self._making.advance()
+        except NsisolateError as error:
+            self._refuse(error)
+            return
+        self._watch_making()
+        if self._making.fileno() is None:
+            self._hand_out_holder()
+
+    def _refuse(self, error: NsisolateError) -> None:
+        """Say why there is no holder, if one is wanted; otherwise it is tried again when one is."""
+        if self._wanted:
+            self._wanted = False
+            try:
+                self._template.send_error(error)
+            except ChannelError:
+                pass  # it is ending, too
 
     def _end_holder(self, name: str) -> None:
         holder = self._holders.get(name)
         if holder is None:
-            self._template.send(HOLDER_ENDED, name)
+            self._tell_template(HOLDER_ENDED, name)
             return
         holder.kill()
         # Readable when the last process of the container is gone (pid_namespaces(7)), which takes as
@@ -317,10 +314,9 @@ class Factory:
         except ChildProcessError:
             pass  # reaped with the others
         os.close(pidfd)
-        try:
-            self._template.send(HOLDER_ENDED, name)
-        except ChannelError:
-            pass  # the template is ending, too
+        self._tell_template(HOLDER_ENDED, name)
+        # Now, while the host takes note of the result, and not while the test runs.
+        self._make_holder()
 
     def _reap(self) -> None:
         try:

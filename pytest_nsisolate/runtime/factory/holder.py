@@ -11,7 +11,7 @@ import struct
 from .. import namespaces
 from .. import syscalls as sys
 from ..channel import MAPS_WRITTEN, READY, WANT_MAPS
-from ..rootfs_pivot import pivot
+from ..mounts.pivot import pivot
 from . import view
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..channel import Channel
     from ..plan import Plan
     from .layers import State
+    from .recipe import Step
 
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
@@ -46,15 +47,17 @@ def outer_flags(plan: Plan) -> int:
     return sys.CLONE_NEWCGROUP if plan.creates("cgroup") else 0
 
 
-def hold(tree: view.Tree, states: dict[str, State], channel: Channel) -> NoReturn:
+def hold(
+    tree: view.Tree, states: dict[str, State], recipe: list[Step] | None, channel: Channel
+) -> NoReturn:
     """Build a container around this process, say READY, and wait."""
     sys.set_process_name("nsisolate: init")
-    sys.unshare(sys.CLONE_NEWNS | outer_flags(tree.plan))
-    root_fd = view.build_container_root(tree, states)
+    namespaces.unshare(sys.CLONE_NEWNS | outer_flags(tree.plan))
+    root_fd = view.build_container_root(tree, states, recipe)
     pivot(root_fd)
     os.close(root_fd)
     # The masks are on: from here on they are locked.
-    sys.unshare(inner_flags(tree.plan))
+    namespaces.unshare(inner_flags(tree.plan))
     # Our maps are written, and the template enters our namespaces by a pidfd: for both we must be
     # traceable, and hold nothing any more that a container's own process must not have.
     sys.prctl(sys.PR_SET_DUMPABLE, 1, name="PR_SET_DUMPABLE, 1")

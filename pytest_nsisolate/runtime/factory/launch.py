@@ -6,7 +6,6 @@ It runs outside of all namespaces, because somebody has to write the id maps, an
 from __future__ import annotations
 
 import _signal
-import json
 import os
 import sys
 
@@ -14,7 +13,8 @@ from .. import spec
 from ..channel import READY, Channel
 from ..errors import NsisolateError
 from ..launcher import launch
-from ..skeleton import Entry
+from ..mounts.skeleton import Entry
+from ..spec.decoding import decode
 from ..syscalls import set_process_name
 from .factory import Order, TemplateProgram, outer_plan, second_stage
 
@@ -46,7 +46,17 @@ def main() -> NoReturn:
         try:
             os.wait()
         except ChildProcessError:
-            os._exit(0)
+            break
+    _remove_cgroups(order.cgroups)
+    os._exit(0)
+
+
+def _remove_cgroups(parents: tuple[str, ...]) -> None:
+    """Remove the cgroups that the host has made for tests, which it cannot do once it is killed."""
+    if parents:
+        from ..cgroups.series import sweep
+
+        sweep(parents)
 
 
 def _keep_open(*fds: int) -> None:
@@ -65,7 +75,10 @@ def _keep_open(*fds: int) -> None:
 def read_order(order_fd: int, host_fd: int, template_fd: int) -> Order:
     """Read the order: JSON until end of file."""
     with open(order_fd, "rb") as stream:
-        order = json.load(stream)
+        text = stream.read()
+    if not text:
+        os._exit(0)  # nothing is to be built after all
+    order: Any = decode(text)
     template = order["template"]
     other = template.get("config")
     return Order(
@@ -81,6 +94,7 @@ def read_order(order_fd: int, host_fd: int, template_fd: int) -> Order:
         host_fd=host_fd,
         host_pidfd=os.pidfd_open(order["host_pid"]),
         template_fd=template_fd,
+        cgroups=tuple(order["cgroups"]),
     )
 
 

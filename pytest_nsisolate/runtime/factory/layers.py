@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from .. import mount_options
+from ..mounts import options as mount_options
 from ..plan import Mount
 from ..record import Record
 
@@ -128,8 +128,8 @@ def template_mount(mount: Mount, state: str) -> Mount:
 
 
 def container_mount(mount: Mount, state: State | None, layer: str) -> Mount:
-    """Return what a container gets for a fresh tmpfs or overlay, given what the template left in *state*."""
-    lower = [f"{state.path}/upper"] if state is not None and state.has_content() else []
+    """Return what a container gets for a fresh tmpfs or overlay; *state* is what it starts with, or None."""
+    lower = [f"{state.path}/upper"] if state is not None else []
     if mount.type == "overlay":
         lower += _lowers_in_view(mount)
         return overlay(mount.destination, lower, layer, mount.options)
@@ -153,6 +153,40 @@ class State(Record):
     def entries(self) -> frozenset[str]:
         """Return the paths of all that is there."""
         return frozenset(_below(f"{self.path}/upper"))
+
+
+class Contents:
+    """Which of the template's states have content, looked at often.
+
+    The size of a directory in a tmpfs grows with each entry, so as long as those that were seen have the
+    sizes that they had, nothing has come to be.
+    """
+
+    def __init__(self, states: dict[str, State]) -> None:
+        self._filled: set[str] = set()
+        self._empty = set(states)
+        self._states = states
+        self._sizes: dict[str, list[tuple[str, int]]] = {}
+
+    def filled(self) -> frozenset[str]:
+        """Return the destinations of the states that have content, or once had."""
+        for where in list(self._empty):
+            if not self._is_unchanged(where) and self._states[where].has_content():
+                self._filled.add(where)
+                self._empty.discard(where)
+        return frozenset(self._filled)
+
+    def _is_unchanged(self, where: str) -> bool:
+        known = self._sizes.get(where)
+        if known is not None and all(os.stat(path).st_size == size for path, size in known):
+            return True
+        state = self._states[where]
+        paths = (f"{state.path}/upper", *state.mount_points)
+        # Before the content is looked at: what comes later shows as a change.
+        self._sizes[where] = [
+            (path, os.stat(path).st_size) for path in paths if os.path.isdir(path)
+        ]
+        return False
 
 
 def _below(directory: str) -> Iterator[str]:

@@ -8,6 +8,7 @@
     /.nsisolate/template       the template's root
     /.nsisolate/new            where a holder puts its copy together
     /.nsisolate/layers         per holder: a tmpfs with the upper directories of its overlays
+    /.nsisolate/masks          what covers masked paths
     /.nsisolate/lower/PATH     the lower directories of overlays
     /.nsisolate/state/N        the template's content of the Nth fresh mount
     everything else            host paths that fresh mounts need later, each at its own path
@@ -18,16 +19,16 @@ from __future__ import annotations
 import os
 
 from .. import syscalls as sys
-from ..devices import DEFAULT_DEVICES, create_devices
 from ..errors import SetupError
-from ..inroot import open_or_create, open_path
-from ..masks import make_readonly, mask
-from ..mounts import attach, perform, set_attributes
+from ..mounts.devices import DEFAULT_DEVICES, create_devices
+from ..mounts.inroot import open_or_create, open_path
+from ..mounts.masks import make_readonly, mask
+from ..mounts.mount import attach, perform, set_attributes
+from ..mounts.pivot import pivot
+from ..mounts.skeleton import make_directories, write
+from ..mounts.tmpcopyup import copy_directory
 from ..plan import Mount
 from ..record import Record
-from ..rootfs_pivot import pivot
-from ..skeleton import make_directories, write
-from ..tmpcopyup import copy_directory
 from .layers import (
     COPY_UP,
     Partition,
@@ -40,13 +41,15 @@ from .layers import (
     sources,
     template_mount,
 )
+from .recipe import Masks, write_recipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..mounts.skeleton import Entry
     from ..plan import Plan
-    from ..skeleton import Entry
+    from .recipe import Step
 
 OWN = "/.nsisolate"
 ROOTFS = f"{OWN}/rootfs"
@@ -55,6 +58,7 @@ TEMPLATE = f"{OWN}/template"
 NEW = f"{OWN}/new"
 LAYERS = f"{OWN}/layers"
 STATE = f"{OWN}/state"
+MASKS = Masks(f"{OWN}/masks")
 
 #: A fresh /proc can only be mounted where an unmasked one is visible.
 _PROC = Mount(destination="/proc", source="proc", type="proc")
@@ -80,8 +84,9 @@ def build(trees: Sequence[Tree]) -> None:
     sys.mount("", "/", flags=sys.MS_REC | sys.MS_PRIVATE)
     base = _place_for_base(trees)
     sys.mount("tmpfs", base, "tmpfs", sys.MS_NOSUID | sys.MS_NODEV, "mode=0755")
-    for directory in (TEMPLATE, NEW, LAYERS, STATE, *(tree.path for tree in trees)):
+    for directory in (TEMPLATE, NEW, LAYERS, STATE, MASKS.place, *(tree.path for tree in trees)):
         make_directories(base + directory)
+    MASKS.make(base)
     base_fd = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     for mount in (_PROC, *_devices(trees), *sources([tree.parts for tree in trees])):
         perform(mount, base_fd)
@@ -185,9 +190,19 @@ def enter_template_root() -> None:
     os.close(pivot_fd)
 
 
-def build_container_root(tree: Tree, states: dict[str, State]) -> int:
-    """Put a container's root together in a holder's copy of the view; return an fd of it."""
+def recipe_of(tree: Tree) -> list[Step] | None:
+    """Work out how containers' roots are put together as long as no state has content."""
+    return write_recipe(tree, LAYERS, MASKS)
+
+
+def build_container_root(tree: Tree, states: dict[str, State], recipe: list[Step] | None) -> int:
+    """Put a container's root together in a holder's copy of the view; return an fd of it.
+
+    *states* are those that have content.
+    """
     sys.mount("tmpfs", LAYERS, "tmpfs", sys.MS_NOSUID | sys.MS_NODEV, "mode=0755")
+    if recipe is not None and not states:
+        return _follow(recipe, tree)
     wanted = []
     for number, mount in enumerate(tree.parts.fresh):
         layer = f"{LAYERS}/{number}"
@@ -198,6 +213,16 @@ def build_container_root(tree: Tree, states: dict[str, State]) -> int:
                 make_layer(layer, mount)
         wanted.append(chosen)
     return assemble(tree, NEW, wanted)
+
+
+def _follow(recipe: list[Step], tree: Tree) -> int:
+    root_fd = _copy_tree(tree.path, NEW)
+    os.fchdir(root_fd)
+    for step in recipe:
+        step(root_fd)
+    if tree.plan.root.readonly:
+        set_attributes(root_fd, sys.MOUNT_ATTR_RDONLY, 0)
+    return root_fd
 
 
 def assemble(tree: Tree, where: str, fresh: Sequence[Mount]) -> int:

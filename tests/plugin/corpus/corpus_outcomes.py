@@ -1,9 +1,6 @@
 """Tests of every outcome and phase, run plainly and isolated and compared. Add what is to be faithful."""
 
-# As users write: not in the style of this project.
-# ruff: noqa: ARG001, B904, D101, D102, D103, INP001, LOG015, PT009, PT015, SIM300
 # mypy: ignore-errors
-# fmt: off
 
 import logging
 import sys

@@ -7,7 +7,7 @@ The values are in the text format of GVariant, as for runc and crun:
 from __future__ import annotations
 
 from ...errors import SpecError
-from ...spec_reader import show
+from ...spec.reader import show
 from . import gvariant
 
 TYPE_CHECKING = False

@@ -128,7 +128,7 @@ def _unified(name: str, value: str) -> list[Property]:
     if name in _NUMBERS and (value == "max" or _is_number(value)):
         return [_number(_NUMBERS[name], _INFINITY if value == "max" else int(value))]
     if name in _SETS and words and all(c in "0123456789-," for c in value):
-        from ...spec_resources import id_list
+        from ...spec.resources import id_list
 
         return [_set(_SETS[name], id_list(value, f"linux.resources.unified.{name}"))]
     if name == "cpu.max" and 0 < len(words) <= 2 and all(map(_is_number, words[1:])):

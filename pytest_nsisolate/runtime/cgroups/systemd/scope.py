@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import SpecError
 from ...record import Record
-from ...spec_reader import show
+from ...spec.reader import show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

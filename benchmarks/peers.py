@@ -1,0 +1,69 @@
+"""The peers, each in a virtual environment of its own, with the pytest that it needs."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .places import CHECKOUT, run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """An environment: what is installed in it, and the arguments that turn its isolation on."""
+
+    name: str
+    requirements: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    with_plugin: bool = False
+
+
+_OURS = ("--nsisolate-all",)
+#: pytest-forked, pytest-isolate and pytest-isolated fail on newer ones.
+_PYTEST_8 = "pytest>=8.4,<9"
+
+PLAIN = Peer(name="plain", requirements=("pytest",))
+OURS = Peer(name="nsisolate", requirements=("pytest",), arguments=_OURS, with_plugin=True)
+PLAIN_8 = Peer(name="plain-8.4", requirements=(_PYTEST_8,))
+OURS_8 = Peer(name="nsisolate-8.4", requirements=(_PYTEST_8,), arguments=_OURS, with_plugin=True)
+FORKED = Peer(
+    name="pytest-forked", requirements=(_PYTEST_8, "pytest-forked"), arguments=("--forked",)
+)
+ISOLATE = Peer(
+    name="pytest-isolate", requirements=(_PYTEST_8, "pytest-isolate"), arguments=("--isolate",)
+)
+ISOLATED = Peer(name="pytest-isolated", requirements=(_PYTEST_8, "pytest-isolated"))
+XDIST = Peer(name="pytest-xdist", requirements=("pytest", "pytest-xdist"), arguments=("-n", "2"))
+OURS_XDIST = Peer(
+    name="nsisolate-xdist",
+    requirements=("pytest", "pytest-xdist"),
+    arguments=_OURS,
+    with_plugin=True,
+)
+HEAVY = ("numpy", "pandas")
+
+
+class Environments:
+    """The virtual environments, made when they are first asked for."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache / "environments"
+
+    def python(self, peer: Peer, *more: str) -> str:
+        """Return the interpreter of the peer's environment, in which *more* is installed, too."""
+        requirements = [*peer.requirements, *more]
+        if peer.with_plugin:
+            requirements += ["-e", str(CHECKOUT)]
+        digest = hashlib.sha256(" ".join([sys.version, *requirements]).encode()).hexdigest()[:8]
+        directory = self._cache / f"{peer.name}-{digest}"
+        python = str(directory / "bin/python")
+        if not (directory / "complete").exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            print(f"making the environment {directory.name}", file=sys.stderr)
+            run([sys.executable, "-m", "venv", str(directory)])
+            run([python, "-m", "pip", "install", "-q", *requirements])
+            (directory / "complete").touch()
+        return python

@@ -1,0 +1,83 @@
+"""Starting the launcher of a factory: a bare interpreter, which then waits for its order.
+
+What to build need not be known yet: it takes a while to start, in which the tests can be collected.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import sys
+
+import pytest
+
+from .. import __file__ as _package_file
+from ..pytest_private_output import global_captures, original_stdin
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
+_LAUNCH = (
+    "import sys; sys.path.insert(0, {root!r}); "
+    "from pytest_nsisolate.runtime.factory.launch import main; main()"
+)
+
+#: Seconds that it has to end when it is told to.
+_END_WITHIN = 5.0
+
+
+class Launcher:
+    """A running launcher: *factory* and *template* are our ends of those sockets, *order* is written to."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.factory, factory = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.template, template = socket.socketpair()
+        order, self.order = os.pipe()
+        passed = (factory.fileno(), template.fileno(), order)
+        for fd in passed:
+            os.set_inheritable(fd, True)
+        args = [sys.executable, "-I", "-S", "-c", _LAUNCH.format(root=_ROOT), *map(str, passed)]
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # A session of its own: what is typed at the terminal is for pytest to decide on.
+        self._pid = os.posix_spawn(
+            args[0], args, dict(os.environ), setsid=True, file_actions=_streams(config)
+        )
+        factory.close()
+        template.close()
+        os.close(order)
+
+    def take_order(self) -> int:
+        """Return the descriptor that the order is written to; it is the caller's now."""
+        fd, self.order = self.order, -1
+        return fd
+
+    def discard(self) -> None:
+        """End it without an order."""
+        if self.order >= 0:
+            os.close(self.take_order())
+        self.factory.close()
+        self.template.close()
+        self.reap()
+
+    def reap(self) -> None:
+        """Wait until it ends, as it does after the factory; not for ever."""
+        try:
+            pidfd = os.pidfd_open(self._pid)
+        except ProcessLookupError:
+            return  # somebody else has reaped it
+        try:
+            if not select.select([pidfd], [], [], _END_WITHIN)[0]:
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+        except ChildProcessError:
+            pass
+        finally:
+            os.close(pidfd)
+
+
+def _streams(config: pytest.Config) -> list[tuple[int, int, int]]:
+    """Return what makes the standard streams those that pytest itself was started with."""
+    captures = global_captures(config)
+    fds = {0: original_stdin(config)} | {n: c.targetfd_save for n, c in captures.items()}
+    return [(os.POSIX_SPAWN_DUP2, fd, stream) for stream, fd in fds.items() if fd != stream]

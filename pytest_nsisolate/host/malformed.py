@@ -1,0 +1,11 @@
+"""What wrong data may raise where it is taken apart."""
+
+MALFORMED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)

@@ -1,0 +1,1 @@
+"""Containers that outlive a command: their state, and what the verbs do to them."""

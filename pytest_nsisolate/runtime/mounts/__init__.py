@@ -1,0 +1,1 @@
+"""The container's file systems: mounts, devices, masks, and the way to its root."""
