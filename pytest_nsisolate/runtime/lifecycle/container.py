@@ -37,8 +37,8 @@ from .state import (
     State,
     external_descriptors,
     now,
-    write_atomically,
 )
+from .state_files import write_atomically
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
