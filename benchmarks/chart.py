@@ -19,14 +19,14 @@ def draw(results: Sequence[Result], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     mpl.rcParams["svg.hashsalt"] = "benchmarks"
-    figure, axes = plt.subplots(figsize=(9, 0.45 * len(results) + 1.2))
+    figure, axes = plt.subplots(figsize=(10, 0.45 * len(results) + 1.2))
     shares = [_share(result) for result in results]
     colours = ["#3b7a57" if result.holds else "#b3452c" for result in results]
     bars = axes.barh([result.metric.title for result in results], shares, color=colours)
     axes.bar_label(bars, [f"{result.value:.2f}" for result in results], padding=3)
     axes.axvline(1, color="black", linewidth=1)
     axes.invert_yaxis()
-    axes.set_xlabel("share of what is allowed (1 is the bound; shorter is better)")
+    axes.set_xlabel("share of what is allowed: 1 is the bound, shorter is better", loc="right")
     axes.set_xlim(0, max(1.15, *shares) * 1.15)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

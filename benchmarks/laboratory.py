@@ -27,7 +27,7 @@ class Laboratory:
 
     def median(self, name: str) -> float:
         """Return the middle sample of *name*."""
-        return statistics.median(self.samples[name])
+        return statistics.median(self.samples.get(name, ()))
 
     def session(
         self, peer: Peer, count: int, *arguments: str, isolated: bool = True, **variables: str

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import StatisticsError
 
 from .laboratory import Laboratory
 from .machine import describe
@@ -29,7 +30,10 @@ def main(arguments: list[str]) -> int:
     chosen = [metric for metric in METRICS if not options.only or metric.name in options.only]
     cache = Path(options.cache).resolve()
     laboratory = Laboratory(cache, Environments(cache))
-    results, failed = _measure(chosen, laboratory, options.rounds)
+    if options.again:
+        results, failed = _compute(chosen, laboratory, options.again), False
+    else:
+        results, failed = _measure(chosen, laboratory, options.rounds)
     print(describe())
     print(table(results))
     print()
@@ -49,6 +53,13 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, metavar="N", help="instead of each metric's own")
     parser.add_argument("--json", metavar="FILE", help="write results and samples")
     parser.add_argument("--chart", metavar="FILE", help="draw a chart (SVG or PNG)")
+    parser.add_argument(
+        "--from",
+        dest="again",
+        nargs="+",
+        metavar="FILE",
+        help="measure nothing: take the samples of JSON files of earlier runs, each metric's from one",
+    )
     parser.add_argument("--cache", metavar="DIR", default=str(default_cache()))
     parser.add_argument("--list", action="store_true", help="print the metrics' names")
     return parser.parse_args(arguments)
@@ -71,6 +82,20 @@ def _measure(
             continue
         results.append(Result(metric=metric, value=metric.value(laboratory)))
     return results, failed
+
+
+def _compute(chosen: list[Metric], laboratory: Laboratory, files: list[str]) -> list[Result]:
+    """Compute what the samples in *files* come to."""
+    for file in files:
+        for name, samples in json.loads(Path(file).read_text())["samples"].items():
+            laboratory.keep(name, *samples)
+    results = []
+    for metric in chosen:
+        try:
+            results.append(Result(metric=metric, value=metric.value(laboratory)))
+        except StatisticsError:
+            pass  # its samples are not among them
+    return results
 
 
 def _run_rounds(metric: Metric, laboratory: Laboratory, rounds: int) -> str:

@@ -1,6 +1,6 @@
 """Measures pytest-nsisolate next to its peers and to the physical limit, and prints a table.
 
-    python benchmarks/run.py [--only NAME ...] [--rounds N] [--json FILE] [--chart FILE] [--list]
+    python benchmarks/run.py [--only NAME ...] [--rounds N] [--json FILE] [--chart FILE] [--from FILE ...]
 
 Each metric is a ratio of two things that were measured alternately in the same run. The first time, virtual
 environments with the peers are made below the cache (``--cache DIR``). Needs gcc, and for the command line's

@@ -15,10 +15,14 @@ from .places import MeasurementError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One session: seconds on the clock, and when each test began and ended."""
+    """One session: seconds on the clock, and when each test began and ended.
+
+    *memory* is, after each 1,000 tests, the resident memory of pytest and of its template, in KiB.
+    """
 
     seconds: float
     stamps: tuple[tuple[float, float], ...]
+    memory: tuple[tuple[int, int], ...] = ()
 
     def rates(self, skip: int = 20) -> list[float]:
         """Return the microseconds from one test's beginning to the next's; the first *skip* are left out."""
@@ -48,5 +52,9 @@ def run_session(
         if done.returncode or f"{tests} passed" not in done.stdout:
             said = (done.stdout + done.stderr)[-2000:]
             raise MeasurementError(f"{' '.join(command)}: {tests} tests do not pass:\n{said}")
-        recorded = json.loads(stamps.read_text()) if stamps.exists() else []
-        return Session(seconds=seconds, stamps=tuple((a, b) for a, b in recorded))
+        recorded = json.loads(stamps.read_text()) if stamps.exists() else {}
+        return Session(
+            seconds=seconds,
+            stamps=tuple((a, b) for a, b in recorded.get("stamps", ())),
+            memory=tuple((a, b) for a, b in recorded.get("memory", ())),
+        )

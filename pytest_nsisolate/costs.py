@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from .options import slowest
 from .pytest_private import least_duration
 
 #: The attribute of a teardown's report that has the numbers of :class:`Cost`.
@@ -37,20 +38,9 @@ class Cost:
         return self.set_up + self.end
 
 
-def costs_are_wanted(config: pytest.Config) -> bool:
-    """Tell whether the user wants to see the costs."""
-    return bool(config.option.nsisolate_stats) or _slowest(config) is not None
-
-
-def _slowest(config: pytest.Config) -> int | None:
-    found: int | None = getattr(config.option, "durations", None)
-    return found
-
-
-def add_cost(report: pytest.TestReport, numbers: dict[str, float] | None) -> None:
+def add_cost(report: pytest.TestReport, numbers: dict[str, float]) -> None:
     """Let the report of a teardown carry what the sandbox cost."""
-    if numbers is not None:
-        setattr(report, ATTRIBUTE, numbers)
+    setattr(report, ATTRIBUTE, numbers)
 
 
 class Costs:
@@ -70,24 +60,24 @@ class Costs:
         """Print what is wanted."""
         if not self._costs:
             return
-        slowest = _slowest(self._config)
-        if slowest is not None:
-            self._print_durations(terminalreporter, slowest)
+        number = slowest(self._config)
+        if number is not None:
+            self._print_durations(terminalreporter, number)
         if self._config.option.nsisolate_stats:
             self._print_stats(terminalreporter)
 
-    def _print_durations(self, reporter: pytest.TerminalReporter, slowest: int) -> None:
+    def _print_durations(self, reporter: pytest.TerminalReporter, number: int) -> None:
         least = least_duration(self._config)
         costs = sorted(self._costs, key=lambda cost: cost.sandbox, reverse=True)
-        shown = [c for c in costs[: slowest or None] if c.sandbox >= least]
-        reporter.section(f"slowest {slowest} sandboxes" if slowest else "slowest sandboxes", "=")
+        shown = [c for c in costs[: number or None] if c.sandbox >= least]
+        reporter.section(f"slowest {number} sandboxes" if number else "slowest sandboxes", "=")
         for cost in shown:
             reporter.write_line(
                 f"{cost.sandbox:.3f}s sandbox  {cost.nodeid} "
                 f"(set-up {cost.set_up:.3f}s, end {cost.end:.3f}s)"
             )
-        if len(shown) < len(costs[: slowest or None]):
-            hidden = len(costs[: slowest or None]) - len(shown)
+        if len(shown) < len(costs[: number or None]):
+            hidden = len(costs[: number or None]) - len(shown)
             reporter.write_line(
                 f"\n({hidden} sandboxes < {least:g}s hidden.  Use -vv to show these.)"
             )

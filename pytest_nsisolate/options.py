@@ -105,6 +105,17 @@ def wants_everything(config: pytest.Config) -> bool:
         raise pytest.UsageError(f"nsisolate_all: {error}; write true or false") from None
 
 
+def slowest(config: pytest.Config) -> int | None:
+    """Return the N of ``--durations=N``; None without it."""
+    found: int | None = getattr(config.option, "durations", None)
+    return found
+
+
+def costs_are_wanted(config: pytest.Config) -> bool:
+    """Tell whether the user wants to see what sandboxes cost."""
+    return bool(config.option.nsisolate_stats) or slowest(config) is not None
+
+
 class Options:
     """The session's options, read once."""
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .costs import Costs, add_cost, costs_are_wanted
 from .host.coverage import CoverageOfTests
 from .host.phases import RemoteReports, ReportSource
 from .limits import NO_LIMITS, Limits
@@ -22,6 +21,7 @@ from .options import (
     Options,
     Request,
     add_options,
+    costs_are_wanted,
     register_marks,
     wants_everything,
 )
@@ -62,6 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
     assert mode in MODES
     if mode != "off":
         if costs_are_wanted(config):
+            from .costs import Costs
+
             config.pluginmanager.register(Costs(config), "nsisolate-costs")
         coverage = CoverageOfTests()
         isolation = Isolation(config, mode, coverage)
@@ -244,8 +246,11 @@ class Isolation:
         try:
             self._run = self._pool.run(item, request, self._following(request))
         except NsisolateError as error:
-            pytest.fail(f"the sandbox could not be started: {error}", pytrace=False)
-        return self._run
+            problem = str(error)
+        else:
+            return self._run
+        # Out here, or the report would have the error's own causes, too.
+        pytest.fail(f"the sandbox could not be started: {problem}", pytrace=False)
 
     def _following(self, request: Request) -> str | None:
         """Return the node id of the next item, if that is for the same sandbox."""
@@ -279,6 +284,8 @@ class Isolation:
             with interruptible(item.config):
                 report = run.phase("teardown")
                 problem = run.finish()
+            # Before wider scopes are torn down, which is no cost of the sandbox's.
+            cost = run.cost() if self._tells_costs else None
             if problem and not report.failed:
                 report.outcome, report.longrepr = "failed", OpaqueRepr(problem, problem)
             # Plain items before this one may have left wider scopes set up here.
@@ -290,8 +297,10 @@ class Isolation:
                     if not report.failed:
                         run.blame("teardown", torn_down.error)
                     torn_down.merge_into(report)
-            if self._tells_costs:
-                add_cost(report, run.cost())
+            if cost is not None:
+                from .costs import add_cost
+
+                add_cost(report, cost)
             raise run.remote_phase("teardown", report)
         result = yield
         if self._pool is not None:

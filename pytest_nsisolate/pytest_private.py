@@ -359,7 +359,11 @@ def set_failed_subtests(config: pytest.Config, report: pytest.TestReport, count:
 def mend_subtest(report: pytest.TestReport, data: dict[str, Any]) -> None:
     """Undo that the parameters of a rebuilt subtest report, texts already, were made texts again."""
     if _subtests is not None and isinstance(report, _subtests.SubtestReport):
-        kwargs = data["_subtest.context"]["kwargs"]
+        kwargs, text = data["_subtest.context"]["kwargs"], data["_subtest.context"]["msg"]
+        if not isinstance(kwargs, dict) or not isinstance(text, str | None):
+            raise TypeError(
+                "a subtest whose parameters are no dictionary, or whose message is no text"
+            )
         object.__setattr__(report.context, "kwargs", kwargs)
 
 

@@ -46,11 +46,6 @@ class Terminal:
                 writer.hasmarkup, writer.fullwidth = markup, width
             self.be_quiet()
 
-    @property
-    def is_loud(self) -> bool:
-        """Tell whether what is written is printed."""
-        return self._reporter is not None and self._reporter._tw is self._loud
-
     def be_loud(self) -> None:
         """Print."""
         if self._reporter is not None:

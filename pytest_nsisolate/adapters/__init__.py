@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from . import benchmark, syrupy
+from . import benchmark, django, syrupy
 
 _ADAPTERS: dict[str, Any] = {"benchmark": benchmark, "syrupy": syrupy}
 
@@ -22,6 +22,11 @@ def prepare(config: pytest.Config) -> None:
     """Get ready, before tests run in this process or in its forks."""
     for adapter in _ADAPTERS.values():
         adapter.prepare(config)
+
+
+def wide_fixtures(item: pytest.Item) -> list[str]:
+    """Return the names of fixtures of wider scopes that *item* will ask for without naming them."""
+    return django.wide_fixtures(item)
 
 
 def collected(config: pytest.Config) -> dict[str, object]:

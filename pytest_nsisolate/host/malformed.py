@@ -1,11 +1,10 @@
 """What wrong data may raise where it is taken apart."""
 
 MALFORMED = (
+    ArithmeticError,
     AssertionError,
     AttributeError,
-    IndexError,
-    KeyError,
-    OverflowError,
+    LookupError,
     RecursionError,
     TypeError,
     ValueError,

@@ -52,11 +52,14 @@ def _warning_of(item: pytest.Item, data: dict[str, Any]) -> dict[str, Any]:
         source=... if data["source"] else None,
     )
     location = data["location"]
+    if location is not None:
+        where, line, function = location
+        location = (str(where), int(line), str(function))
     return {
         "warning_message": message,
         "when": "runtest",
         "nodeid": item.nodeid if data["nodeid"] else "",
-        "location": tuple(location) if location else None,
+        "location": location,
     }
 
 
@@ -86,7 +89,8 @@ def stop_of(data: dict[str, Any]) -> Callable[[], object]:
     if data["kind"] == "KeyboardInterrupt":
         error = KeyboardInterrupt(text) if text else KeyboardInterrupt()
     else:
-        error = pytest.exit.Exception(text, returncode if isinstance(returncode, int) else None)
+        known = type(returncode) is int and 0 <= returncode < 256
+        error = pytest.exit.Exception(text, returncode if known else None)
     where = from_data(data["exception"]).__traceback__
 
     def stop() -> None:

@@ -24,7 +24,7 @@ from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.exceptions import from_data
 from ..wire.functions import fingerprint, ship, ship_parameters
-from ..wire.limits import COVERAGE_SIGNAL, RESULT_LIMIT
+from ..wire.limits import ALL_RESULTS_LIMIT, COVERAGE_SIGNAL, MESSAGES_LIMIT, RESULT_LIMIT
 from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
 from .debugging import TerminalMode
@@ -119,6 +119,7 @@ class Run:
         self._holder = ""
         self._ended: dict[str, Any] | None = None
         self._done = False
+        self._messages = self._bytes = 0
         #: What ended the run before its time, and whether a report of it has said so: until one has, no
         #: phase may pass for want of a report.
         self._problem = ""
@@ -275,15 +276,18 @@ class Run:
         if frame is None:
             return
         kind, payload = frame
-        if kind == frames.SETTING_UP and not self._pid:
-            self._pid = int(load(payload)["pid"])
-            if self._request.timeout is not None:
-                self._deadline = time.monotonic() + self._request.timeout
-        elif kind == frames.CLONED and not self._holder:
-            data = load(payload)
-            self._pid, self._holder = int(data["pid"]), str(data["holder"])
-        else:
-            self._ended = self._template.check(frame, frames.ENDED)
+        try:
+            if kind == frames.SETTING_UP and not self._pid:
+                self._pid = _pid_of(load(payload))
+                if self._request.timeout is not None:
+                    self._deadline = time.monotonic() + self._request.timeout
+            elif kind == frames.CLONED and not self._holder:
+                data = load(payload)
+                self._pid, self._holder = _pid_of(data), str(data["holder"])
+            else:
+                self._ended = _end_of(self._template.check(frame, frames.ENDED))
+        except MALFORMED as error:
+            raise TemplateLost(f"the template sent a malformed message: {error}") from None
 
     def _has_ended(self) -> bool:
         return self._ended is not None and (self._results.at_end or "problem" in self._ended)
@@ -309,6 +313,12 @@ class Run:
         Raises MalformedData for everything that a test of ours would not send.
         """
         kind, payload = frame
+        self._messages += 1
+        self._bytes += len(payload)
+        if self._messages > MESSAGES_LIMIT or self._bytes > ALL_RESULTS_LIMIT:
+            raise MalformedData(
+                f"more than {MESSAGES_LIMIT} messages or {ALL_RESULTS_LIMIT} bytes of reports and warnings"
+            )
         message: Any = load(payload) if payload else None
         try:
             if kind == frames.REPORT:
@@ -478,6 +488,27 @@ class Run:
             except TimeoutError:
                 return False
         return True
+
+
+def _pid_of(data: Any) -> int:
+    pid = data["pid"]
+    if type(pid) is not int or not 0 < pid < 2**31:
+        raise MalformedData(f"the pid {pid!r}")
+    return pid
+
+
+def _end_of(data: Any) -> dict[str, Any]:
+    """Return how a clone ended: its wait status, or the problem that there was."""
+    if type(data["status"]) is not int or not 0 <= data["status"] < 2**16:
+        raise MalformedData(f"the wait status {data['status']!r}")
+    for name in ("cpu", "peak"):
+        # Comparing excludes what is not a number, and infinity.
+        if type(data.get(name, 0)) not in (int, float) or not 0 <= data.get(name, 0) < 1e15:
+            raise MalformedData(f"the {name} {data[name]!r}")
+    if type(data.get("problem", "")) is not str:
+        raise MalformedData(f"the problem {data['problem']!r}")
+    found: dict[str, Any] = data
+    return found
 
 
 def chain_of(item: pytest.Item | None) -> list[list[str]]:

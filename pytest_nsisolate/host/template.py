@@ -188,11 +188,11 @@ class Template:
 
     def check(self, frame: tuple[int, bytes], kind: int) -> Any:
         """Return the data of *frame*, which must be of that *kind*."""
-        if frame[0] == frames.FAILED:
-            raise TemplateLost(f"the template failed:\n{load(frame[1])}")
-        if frame[0] != kind:
+        if frame[0] not in (kind, frames.FAILED):
             raise TemplateLost(f"the template sent the message {frame[0]} out of order")
         try:
+            if frame[0] == frames.FAILED:
+                raise TemplateLost(f"the template failed:\n{load(frame[1])}")
             return load(frame[1]) if frame[1] else None
         except MalformedData as error:
             raise TemplateLost(f"the template sent {error}") from None

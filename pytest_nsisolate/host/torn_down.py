@@ -11,7 +11,7 @@ from ..pytest_private_output import go_on_in_line
 from ..wire.exceptions import from_data
 from .malformed import MALFORMED
 from .replay import replay_of, stop_of
-from .reports import check_report
+from .reports import check_longrepr, check_report
 
 #: The sections that pytest itself adds, in this order, before those of hooks.
 _SECTIONS = tuple(f"Captured {name} teardown" for name in ("stdout", "stderr", "log"))
@@ -39,6 +39,7 @@ class TornDown:
             self._report = hook.pytest_report_from_serializable(
                 config=item.config, data=data["report"]
             )
+            check_longrepr(self._report)
             self.problem = self._report.longreprtext
         if data.get("exception"):
             self.error = from_data(data["exception"])

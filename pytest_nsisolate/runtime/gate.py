@@ -27,6 +27,7 @@ class Gate:
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         with ShortPath(directory) as short:
             sock.bind(f"{short}/{_NAME}")
+            os.chmod(f"{short}/{_NAME}", 0o600)  # whatever the umask is
         sock.listen(1)
         return Gate(sock)
 

@@ -12,7 +12,7 @@ from .errors import ChannelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .cgroups.group import Cgroup
     from .cgroups.systemd.placeholder import Placeholder
@@ -138,13 +138,22 @@ def prepare(
     *,
     cgroup_manager: str = CGROUPFS,
     always_cgroup: bool = False,
+    note: Callable[[Preparation], None] | None = None,
 ) -> Preparation:
     """Make what the plan asks for. Raises SetupError and UnsupportedError; nothing is left then.
 
     *state* is what a seccomp listener is told of the container. With *always_cgroup* there is a cgroup
-    wherever there can be one, for a container that may be paused.
+    wherever there can be one, for a container that may be paused. *note* is told what groups there are going
+    to be, so that they can be removed even if this process is killed before it has made them all.
     """
     made = Preparation()
+
+    def note_cgroup(cgroup: Cgroup) -> None:
+        if note is not None:
+            planned = Preparation()
+            planned.cgroup = cgroup
+            note(planned)
+
     try:
         asked = plan.resources is not None or plan.cgroups_path or always_cgroup
         if asked and cgroup_manager != DISABLED:
@@ -155,7 +164,9 @@ def prepare(
 
                 made.placeholder = Placeholder()
             member = made.placeholder.pid if made.placeholder is not None else 0
-            made.cgroup = create(plan, container_id, always=always_cgroup, member=member)
+            made.cgroup = create(
+                plan, container_id, always=always_cgroup, member=member, note=note_cgroup
+            )
         if plan.intel_rdt is not None:
             from . import resctrl
 

@@ -80,6 +80,10 @@ class Ahead:
             ours.close()
             theirs.close()
             return None
+        except BaseException:
+            if self._cloner.is_clone:
+                os._exit(0)  # it must not go on as the template; the order makes another
+            raise
         if clone is None:
             ours.close()
             return _wait_for_order(theirs, get_ready)

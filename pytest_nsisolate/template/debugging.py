@@ -5,27 +5,30 @@ from __future__ import annotations
 import pdb  # noqa: T100 - it is what this is about
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
 
 from ..pytest_private_output import printing_to
-from .capture import Streams
 
 
 class Debugging:
     """A plugin that tells the host when a debugger takes over, and when it is done.
 
-    *tell* does so; it returns False where no item is running. Then there is nobody to debug for: what is
-    collected here, the host has collected, and has debugged, before.
+    *letting_through* lets what is printed reach the user. *tell* tells; it returns False where no item is
+    running. Then there is nobody to debug for: what is collected here, the host has collected, and has
+    debugged, before.
     """
 
     def __init__(
-        self, config: pytest.Config, streams: Streams, tell: Callable[[str], bool]
+        self,
+        config: pytest.Config,
+        letting_through: Callable[[], AbstractContextManager[None]],
+        tell: Callable[[str], bool],
     ) -> None:
         self._config = config
-        self._streams = streams
+        self._letting_through = letting_through
         self._tell = tell
         self._set_trace = pdb.set_trace
         self._invoke: Any = config.pluginmanager.get_plugin("pdbinvoke")
@@ -51,10 +54,8 @@ class Debugging:
         """Debug a failure, with ``--pdb``, when the host has printed that there is one."""
         if self._invoke is None or not self._tell("post_mortem"):
             return
-        self._streams.put_back()
-        with printing_to(self._config, _Stdout()):
+        with self._letting_through(), printing_to(self._config, _Stdout()):
             self._invoke.pytest_exception_interact(node=node, call=call, report=report)
-        self._streams.put_away()
         self._tell("left")
 
     def pytest_enter_pdb(self) -> None:

@@ -23,15 +23,26 @@ class Phases:
         self._streams = streams
         self._terminal = terminal
         self._reporter = reporter
+        self._lets_through = False
 
     @contextmanager
     def letting_through(self) -> Iterator[None]:
-        """Let what is printed reach the user."""
-        self._streams.put_back()
-        self._terminal.be_loud()
+        """Let what is printed reach the user, if it does not already."""
+        before = self._lets_through
+        self._let_through(True)
         try:
             yield
         finally:
+            self._let_through(before)
+
+    def _let_through(self, through: bool) -> None:
+        if through == self._lets_through:
+            return
+        self._lets_through = through
+        if through:
+            self._streams.put_back()
+            self._terminal.be_loud()
+        else:
             self._terminal.be_quiet()
             self._streams.put_away()
 
@@ -58,12 +69,9 @@ class Phases:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self) -> Any:
         """Keep what is printed about a report, which may come in mid-phase, from being printed twice."""
-        if not self._terminal.is_loud:
-            return (yield)
-        self._terminal.be_quiet()
-        self._streams.put_away()
+        before = self._lets_through
+        self._let_through(False)
         try:
             return (yield)
         finally:
-            self._streams.put_back()
-            self._terminal.be_loud()
+            self._let_through(before)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import cloudpickle
 import pytest
 
+from .. import adapters
 from ..pytest_private import (
     TEST_OUTCOME,
     arm_faulthandler,
@@ -227,7 +228,7 @@ def _inner_protocol(item: pytest.Item) -> Any:
 
 
 def _set_up_wider_fixtures(item: pytest.Item, shipped: dict[str, bytes]) -> None:
-    wider = wider_fixtures(item)
+    wider = [*wider_fixtures(item), *adapters.wide_fixtures(item)]
     with counted_as_set_up(item):
         for name, pickled in shipped.items():
             _install_once(item, name, pickled)

@@ -80,7 +80,7 @@ class TemplatePlugin:
         share_base_temp(config, self._start["basetemp"])
         let_faulthandler_write_to(config, self._streams.stderr)
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
-        self._debugging = Debugging(config, self._streams, self._reporter.debugger)
+        self._debugging = Debugging(config, self._phases.letting_through, self._reporter.debugger)
         config.pluginmanager.register(self._debugging, "nsisolate-debugging")
         config.pluginmanager.register(self._phases, "nsisolate-phases")
 

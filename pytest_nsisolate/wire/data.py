@@ -10,6 +10,8 @@ import base64
 import json
 from typing import Any
 
+from .sizes import ODD_KEYS_LIMIT, VALUE_LIMIT, is_too_much
+
 _TAG = "__nsisolate__"
 _INT_BITS = 4096
 
@@ -34,6 +36,11 @@ def is_data(value: object) -> bool:
 
 def load(raw: bytes) -> Any:
     """Return what was dumped. Raises MalformedData."""
+    # As we write it: other encodings would make four bytes of each of a text's characters.
+    if not raw.isascii():
+        raise MalformedData("not a message: it is not ASCII")
+    if is_too_much(raw):
+        raise MalformedData(f"a message of more than {VALUE_LIMIT} values")
     try:
         return json.loads(raw, object_hook=_untag)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -57,7 +64,7 @@ def _to_json(value: object) -> object:
 def _tagged(value: object) -> object:
     if isinstance(value, tuple):
         return {_TAG: "tuple", "items": [_to_json(item) for item in value]}
-    if isinstance(value, dict):
+    if isinstance(value, dict) and _odd_keys(value) <= ODD_KEYS_LIMIT:
         pairs = [[_to_json(key), _to_json(item)] for key, item in value.items()]
         return {_TAG: "dict", "items": pairs}
     if isinstance(value, bytes):
@@ -68,6 +75,10 @@ def _tagged(value: object) -> object:
         if isinstance(value, plain):
             return _to_json(plain(value))
     return _describe(value)
+
+
+def _odd_keys(value: dict[Any, Any]) -> int:
+    return sum(type(key) is not str for key in value)
 
 
 def _describe(value: object) -> str:
@@ -86,5 +97,10 @@ def _untag(value: dict[str, Any]) -> Any:
     if tag == "bytes":
         return base64.b64decode(value["text"], validate=True)
     if tag == "dict":
-        return dict(value["items"])
+        pairs = value["items"]
+        if sum(type(key) is not str for key, _item in pairs) > ODD_KEYS_LIMIT:
+            raise MalformedData(
+                f"a dictionary with more than {ODD_KEYS_LIMIT} keys that are no texts"
+            )
+        return dict(pairs)
     raise MalformedData(f"an unknown tag {tag!r}")

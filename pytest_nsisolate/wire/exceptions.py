@@ -114,7 +114,14 @@ def from_data(data: Any) -> BaseException:
     """Return the exception that *data* describes. Raises MalformedData."""
     try:
         return _rebuild(data)
-    except (IndexError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise MalformedData(f"not an exception: {error}") from None
 
 
@@ -124,7 +131,7 @@ def _rebuild(data: dict[str, Any]) -> BaseException:
     if data["notes"]:
         object.__setattr__(error, "__notes__", [str(note) for note in data["notes"]])
     if data.get("traceback"):
-        rebuilt = tblib.Traceback.from_dict(data["traceback"]).as_traceback()
+        rebuilt = tblib.Traceback.from_dict(_plain_traceback(data["traceback"])).as_traceback()
         object.__setattr__(error, "__traceback__", rebuilt)
     if data.get("cause"):
         object.__setattr__(error, "__cause__", _rebuild(data["cause"]))
@@ -132,6 +139,35 @@ def _rebuild(data: dict[str, Any]) -> BaseException:
         object.__setattr__(error, "__context__", _rebuild(data["context"]))
     object.__setattr__(error, "__suppress_context__", bool(data["suppress"]))
     return error
+
+
+def _plain_traceback(data: Any) -> dict[str, Any] | None:
+    """Return what *data* says of a traceback, and nothing that tblib would execute its frames with."""
+    found: dict[str, Any] | None = None
+    frames: list[Any] = []
+    while data and len(frames) <= _FRAMES:
+        frames.append(data)
+        data = data["tb_next"]
+    for entry in reversed(frames):
+        code, line = entry["tb_frame"]["f_code"], int(entry["tb_lineno"])
+        globals_ = entry["tb_frame"]["f_globals"]
+        names = {name: str(globals_[name]) for name in ("__name__", "__file__") if name in globals_}
+        if not 0 <= line < 2**31:
+            raise MalformedData(f"a traceback with the line {line}")
+        found = {
+            "tb_lineno": line,
+            "tb_next": found,
+            "tb_frame": {
+                "f_lineno": line,
+                "f_globals": names,
+                "f_locals": {},
+                "f_code": {
+                    "co_filename": str(code["co_filename"]),
+                    "co_name": str(code["co_name"]),
+                },
+            },
+        }
+    return found
 
 
 def _instance(data: dict[str, Any]) -> BaseException:

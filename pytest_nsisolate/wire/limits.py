@@ -10,6 +10,10 @@ SECTION_LIMIT = 8 * 1024 * 1024
 #: The longest message of a test, in bytes: a report with full sections of output.
 RESULT_LIMIT = 96 * 1024 * 1024
 
+#: The most messages of one test, and all of their bytes: warnings and subtests are kept to the session's end.
+MESSAGES_LIMIT = 200_000
+ALL_RESULTS_LIMIT = 1024 * 1024 * 1024
+
 #: The signal at which a process in a sandbox writes every thread's stack to the stacks file.
 STACKS_SIGNAL = int(signal.SIGRTMAX) - 1
 

@@ -19,7 +19,7 @@ UID = 1000
 PACKAGES = (
     "apt dbus dbus-user-session iproute2 kmod libpam-systemd login openssh-server passwd procps systemd "
     "systemd-sysv udev util-linux linux-image-cloud-amd64 apparmor busybox-static crun libcap2-bin "
-    "libseccomp2 python3 uidmap podman netavark containerd"
+    "libseccomp2 python3 strace uidmap podman netavark containerd"
 ).split()
 _PROGRAMS = ("mmdebstrap", "mke2fs", "ssh-keygen")
 

@@ -17,7 +17,16 @@ from .machine import Machine, in_delegated_scope
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 PYTHON = {"bookworm": "3.11", "trixie": "3.13"}
-_TESTS = ("tests", "docs", "examples", "conftest.py", "pyproject.toml", "README.md", "CHANGELOG.md")
+_TESTS = (
+    "tests",
+    "benchmarks",
+    "docs",
+    "examples",
+    "conftest.py",
+    "pyproject.toml",
+    "README.md",
+    "CHANGELOG.md",
+)
 _NOT_FOR_TESTS = ("mypy", "pre-commit", "ruff")
 #: Everything there works; and emulation is slow.
 _VARIABLES = {

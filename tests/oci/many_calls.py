@@ -14,7 +14,7 @@ from .identity import demotion
 _CALLER = """\
 import json, os, sys
 from pytest_nsisolate.cli import create, main, run
-from pytest_nsisolate.runtime import spec_execution, spec_resources, spec_seccomp
+from pytest_nsisolate.runtime.spec import execution, resources, seccomp
 results = []
 for text, argv in json.load(sys.stdin):
     with open("config.json", "w") as file:

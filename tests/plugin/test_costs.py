@@ -92,6 +92,30 @@ def test_a_sandbox_does_not_count_as_set_up(project: Project) -> None:
     assert float(sandbox[1]) >= 0.5
 
 
+def test_teardown_of_wider_scopes_is_no_cost_of_the_sandbox(project: Project) -> None:
+    """What a module's fixture takes to be torn down is not the last sandbox's end."""
+    result = project.test(
+        """
+        import time
+        import pytest
+
+        @pytest.fixture(scope="module", autouse=True)
+        def slow():
+            yield
+            time.sleep(2)
+
+        def test_it():
+            pass
+        """,
+        "--durations=0",
+        "-vv",
+    )
+    result.assert_outcomes(passed=1)
+    sandbox = re.search(r"([\d.]+)s sandbox", result.stdout.str())
+    assert sandbox
+    assert float(sandbox[1]) < 1.9
+
+
 def test_short_sandboxes_are_hidden(project: Project) -> None:
     """``--durations-min`` counts for sandboxes as well."""
     result = project.test("def test_it(): pass", "--durations=1", "--durations-min=50")

@@ -133,6 +133,32 @@ def test_post_mortem(project: Project, user: Sitting, capture: str) -> None:
     assert user.end() == 1
 
 
+@pytest.mark.parametrize("capture", ["fd", "no"])
+def test_subtest(project: Project, user: Sitting, capture: str) -> None:
+    """A failing subtest is debugged, and the test goes on where its output and breakpoints are seen."""
+    project.write(
+        "test_it.py",
+        """
+        def test_it(subtests):
+            with subtests.test("a part"):
+                part = 1
+                assert part == 2
+            print("still there")
+            number = 41
+            breakpoint()
+            assert number
+        """,
+    )
+    user.start("--pdb", f"--capture={capture}")
+    user.ask("p part + 1000", "1001")
+    user.type("c")
+    if capture == "no":
+        user.sees("still there")
+    user.ask("p number + 1000", "1041")
+    user.type("c")
+    assert user.end() == 1
+
+
 def test_breakpoint(project: Project, user: Sitting) -> None:
     """breakpoint() stops the test, and a wide fixture too; Ctrl-C at the prompt is the debugger's."""
     project.write(

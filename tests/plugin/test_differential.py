@@ -56,6 +56,8 @@ class Outcome:
     ) -> None:
         record, junit = project.path / f"{name}.record", project.path / "junit.xml"
         monkeypatch.setenv("CORPUS_RECORD", str(record))
+        # What cannot be encoded is an error in some locales only.
+        monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
         monkeypatch.setenv("PYTHONHASHSEED", "0")  # pytest puts colours into a set
         command = project.command(*options)
         result = subprocess.run(

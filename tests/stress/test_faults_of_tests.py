@@ -22,6 +22,9 @@ CALLS = (
     "sethostname capset setresuid setresgid setgroups keyctl fchdir pidfd_open setsid socketpair"
 ).split()
 
+#: What may fail without harm: the making of a container that is kept ready; another one is made on demand.
+SPARE = re.compile(r"unshare\(CLONE_NEWPID\)|setns\(\d+, CLONE_NEWPID\)|pidfd_open\(\d{6}, ")
+
 
 @pytest.fixture
 def command(project: Project) -> list[str]:  # noqa: F811
@@ -33,7 +36,7 @@ def command(project: Project) -> list[str]:  # noqa: F811
 
 def wrong_with(result: Result, marker: str) -> list[str]:
     """Return what is wrong with how a failure was dealt with."""
-    if not result.calls:
+    if not result.calls or (result.code == 0 and all(map(SPARE.match, result.calls))):
         return []
     # The summary repeats what the error says, and so may the diagnosis, where the same call fails.
     said = result.output.partition("short test summary")[0]

@@ -57,6 +57,20 @@ def make(
         raise
 
 
+def planned(plan: Plan, found: Sequence[Hierarchy], container_id: str) -> Cgroup:
+    """Return the cgroup that :func:`make` is going to make, for somebody who finds it half made.
+
+    What is there already is not counted as made: others may be in it.
+    """
+    directories = [(h, h.directory(plan.cgroups_path, container_id)) for h in found]
+    return Cgroup(
+        directories=tuple(
+            (h.controllers[0] if h.version == 1 else UNIFIED, p) for h, p in directories
+        ),
+        made=tuple(path for _hierarchy, path in directories if not os.path.isdir(path)),
+    )
+
+
 def _starves_real_time(plan: Plan, hierarchy: Hierarchy) -> bool:
     """Tell whether a new cgroup there would keep the process from the real-time policy that it asks for.
 

@@ -13,6 +13,8 @@ from .locate import UNIFIED, hierarchies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..errors import ChannelError
     from ..plan import Plan
     from ..resources import DeviceRule, Resources
@@ -208,13 +210,19 @@ def write(path: str, value: str, prefix: str) -> None:
 
 
 def create(
-    plan: Plan, container_id: str, *, always: bool = False, member: int = 0
+    plan: Plan,
+    container_id: str,
+    *,
+    always: bool = False,
+    member: int = 0,
+    note: Callable[[Cgroup], None] | None = None,
 ) -> Cgroup | None:
     """Make the plan's cgroup and set its limits, all but that of pids (:meth:`Cgroup.update`).
 
     A plan that asks for none gets one only with *always*. Where the caller may make none, it is None, and
     an error if limits were asked for: never silently weaker. With *member* it is a scope of systemd, which
-    that process is in. Raises SetupError and UnsupportedError.
+    that process is in. *note* is told what is going to be made, before it is. Raises SetupError and
+    UnsupportedError.
     """
     resources = plan.resources
     if resources is None and not plan.cgroups_path and not always:
@@ -226,7 +234,10 @@ def create(
     else:
         from . import creation
 
-        cgroup, refused = creation.make(plan, hierarchies(), container_id)
+        found = hierarchies()
+        if note is not None:
+            note(creation.planned(plan, found, container_id))
+        cgroup, refused = creation.make(plan, found, container_id)
     try:
         needed = _enforced(plan, cgroup)
         if needed is not None:

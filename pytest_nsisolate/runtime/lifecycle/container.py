@@ -37,8 +37,8 @@ from .state import (
     State,
     external_descriptors,
     now,
-    write_atomically,
 )
+from .state_files import write_atomically
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +121,12 @@ def _prepare(request: Request) -> Preparation:
     known = request.directory is not None
     # One that others know may be paused or updated by them, and that takes a cgroup.
     preparation = prepare(
-        plan, request.id, state, cgroup_manager=request.cgroup_manager, always_cgroup=known
+        plan,
+        request.id,
+        state,
+        cgroup_manager=request.cgroup_manager,
+        always_cgroup=known,
+        note=lambda planned: _save(request, 0, CREATING, planned),
     )
     if preparation.cgroup is not None:
         request.detail(f"cgroups: {', '.join(preparation.cgroup.paths)}")

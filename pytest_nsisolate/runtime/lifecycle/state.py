@@ -23,6 +23,7 @@ from ..preparation import Preparation
 from ..record import Record
 from ..spec.decoding import decode, encode
 from .liveness import open_process
+from .state_files import check_types, refuse_others, write_atomically
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,23 +117,30 @@ class Directory:
 
     def make(self, config: bytes) -> None:
         """Make the directory, locked, with the config in it. Raises LifecycleError if it exists."""
-        for _attempt in range(100):
-            _make_root(self._root)
-            try:
-                os.mkdir(self.path, 0o700)
-                break
-            except FileExistsError:
-                raise LifecycleError(
-                    f"container with given ID already exists: {self.id!r}"
-                ) from None
-            except FileNotFoundError:
-                continue  # the root was empty, and has just been removed
+        umask = os.umask(0o077)  # whatever the caller's is: ours to use, and nobody else's
+        try:
+            self._make()
+        finally:
+            os.umask(umask)
         try:
             self._lock()
             self._write("config.json", config)
         except BaseException:
             self.remove()
             raise
+
+    def _make(self) -> None:
+        for _attempt in range(100):
+            _make_root(self._root)
+            try:
+                os.mkdir(self.path, 0o700)
+                return
+            except FileExistsError:
+                raise LifecycleError(
+                    f"container with given ID already exists: {self.id!r}"
+                ) from None
+            except FileNotFoundError:
+                continue  # the root was empty, and has just been removed
 
     def __enter__(self) -> Self:
         """Wait for the lock. Raises LifecycleError if there is no such container."""
@@ -182,7 +190,9 @@ class Directory:
         try:
             values: Any = decode(self._read("status"))
             values["annotations"] = tuple(values["annotations"].items())
-            return State(**values)
+            state = State(**values)
+            check_types(state)
+            return state
         except FileNotFoundError:
             raise self.missing() from None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -221,6 +231,7 @@ class Directory:
         lock = f"{self.path}/lock"
         try:
             self._lock_fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.fchmod(self._lock_fd, 0o600)  # the umask may have left less
             fcntl.lockf(self._lock_fd, fcntl.LOCK_EX)
             alive = os.stat(lock).st_ino == os.fstat(self._lock_fd).st_ino
         except FileNotFoundError:
@@ -230,7 +241,7 @@ class Directory:
             raise self.missing()
 
     def _write(self, name: str, content: bytes) -> None:
-        write_atomically(f"{self.path}/{name}", content)
+        write_atomically(f"{self.path}/{name}", content, 0o600)
 
     def _read(self, name: str) -> bytes:
         with open(f"{self.path}/{name}", "rb") as file:
@@ -245,22 +256,6 @@ def _empty(directory: str) -> None:
         except IsADirectoryError:
             _empty(path)
             os.rmdir(path)
-
-
-def write_atomically(path: str, content: bytes) -> None:
-    """Write a file that is either there and whole, or not there."""
-    directory, name = os.path.split(path)
-    temporary = os.path.join(directory, f".{name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-        os.rename(temporary, path)
-    except OSError:
-        try:
-            os.unlink(temporary)
-        except FileNotFoundError:
-            pass
-        raise
 
 
 def containers(root: str) -> list[Directory]:
@@ -302,11 +297,8 @@ def default_root() -> str:
 def _make_root(root: str) -> None:
     try:
         os.makedirs(root, 0o700, exist_ok=True)
-        found = os.lstat(root)
+        refuse_others(root, is_default=root == default_root())
     except FileNotFoundError:
         return  # removed at once by the last container in it; the caller tries again
     except OSError as error:
         raise LifecycleError(f"cannot make the directory {root!r}: {error.strerror}") from None
-    # Only the default has a name that others may know and take first.
-    if root == default_root() and found.st_uid != os.geteuid():
-        raise LifecycleError(f"{root!r} belongs to somebody else (uid {found.st_uid})")

@@ -1,0 +1,1 @@
+"""Other plugins: `pip install -r tests/other_plugins/requirements.txt`, `pytest tests/other_plugins`."""

@@ -1,0 +1,184 @@
+"""Signals at random moments, to pytest, to what it has started, and to the runtime's verbs."""
+
+from __future__ import annotations
+
+import collections
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import bundles
+from .enclosure import Enclosure
+
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+#: Longer than this nothing here takes.
+_TIMEOUT = 90 * int(os.environ.get("NSISOLATE_TEST_SLOWNESS", "1"))
+_PROJECT = """
+import os, pytest, subprocess, time
+
+@pytest.fixture(scope="session")
+def service():
+    child = subprocess.Popen(["sleep", "600"])
+    yield child
+    child.kill()
+    child.wait()
+
+@pytest.mark.parametrize("number", range(6))
+def test_it(number, service, tmp_path):
+    (tmp_path / "file").write_text("x")
+    subprocess.Popen(["sleep", "600"], start_new_session=True)
+    time.sleep(0.02)
+"""
+
+
+class Moments:
+    """Random moments within what a command takes, which is learnt from those that were not disturbed."""
+
+    def __init__(self, command: Sequence[str], directory: Path) -> None:
+        began = time.monotonic()
+        subprocess.run(command, cwd=directory, stdout=subprocess.DEVNULL, stdin=-3, check=True)
+        self._longest = time.monotonic() - began
+
+    def wait(self) -> None:
+        """Wait for a random while."""
+        time.sleep(random.uniform(0, self._longest))
+
+
+class Started:
+    """A command that runs; what it prints goes to a file, which a container may have open for longer."""
+
+    def __init__(self, command: Sequence[str], directory: Path) -> None:
+        self._said = tempfile.TemporaryFile(dir="/dev/shm", mode="w+")  # noqa: SIM115
+        # Jobs of a shell in the background ignore SIGINT, and so would these.
+        self.popen = subprocess.Popen(
+            ["env", "--default-signal", *command],
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=self._said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for the end; return the exit code and what was printed."""
+        code = self.popen.wait(_TIMEOUT)
+        self._said.seek(0)
+        text = self._said.read()
+        self._said.close()
+        return code, text
+
+
+def _pytest(enclosure: Enclosure) -> tuple[list[str], Path]:
+    project = enclosure.directory / "project"
+    project.mkdir()
+    (project / "test_it.py").write_text(_PROJECT)
+    base = f"--basetemp={enclosure.directory / 'base'}"
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--nsisolate-all", base]
+    return [sys.executable, "-m", "pytest", *options], project
+
+
+def pytest_itself(enclosure: Enclosure, count: int) -> str:
+    """Send each signal *count* times to pytest."""
+    command, project = _pytest(enclosure)
+    moments = Moments(command, project)
+    codes: collections.Counter[str] = collections.Counter()
+    for number in range(count * len(SIGNALS)):
+        sent = SIGNALS[number % len(SIGNALS)]
+        running = Started(command, project)
+        moments.wait()
+        running.popen.send_signal(sent)
+        code, output = running.finish()
+        enclosure.check(f"{sent.name} number {number} to pytest, which said {output[-1000:]}")
+        codes[f"{sent.name}: {code}"] += 1
+    return f"{sum(codes.values())} signals to pytest, exit codes {dict(sorted(codes.items()))}"
+
+
+def inside_of_pytest(enclosure: Enclosure, count: int) -> str:
+    """Send each signal *count* times to some process that pytest has started."""
+    command, project = _pytest(enclosure)
+    moments = Moments(command, project)
+    told: collections.Counter[str] = collections.Counter()
+    for number in range(count * len(SIGNALS)):
+        sent = SIGNALS[number % len(SIGNALS)]
+        running = Started(command, project)
+        moments.wait()
+        hit = _signal_one_below(running.popen.pid, sent)
+        code, output = running.finish()
+        what = f"{sent.name} number {number} to {hit!r}, code {code}: {output[-2000:]}"
+        enclosure.check(what)
+        assert code in (0, 1, 4), what
+        assert "INTERNALERROR" not in output, what
+        assert code == 0 or "nsisolate" in output or "failed" in output or "error" in output, what
+        told[f"{hit or 'nobody'}: {'noticed' if code else 'no harm'}"] += 1
+    return f"{sum(told.values())} signals to what pytest has started: {dict(sorted(told.items()))}"
+
+
+def _signal_one_below(pid: int, number: int) -> str:
+    """Send a signal to a random descendant; return its name, or an empty text if there is none."""
+    found: list[tuple[int, str]] = []
+    parents = [pid]
+    for parent in parents:
+        for name in _read(f"/proc/{parent}/task/{parent}/children").split():
+            parents.append(int(name))
+            found.append((int(name), _read(f"/proc/{name}/comm").strip()))
+    if not found:
+        return ""
+    target, name = random.choice(found)
+    try:
+        os.kill(target, number)
+    except ProcessLookupError:
+        return ""
+    return name
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
+
+
+def verbs(enclosure: Enclosure, count: int) -> str:
+    """Send each signal *count* times to each of create, start, run and exec."""
+    bundle = str(bundles.make(enclosure.directory / "bundle", "sleep", "600"))
+    short = str(bundles.make(enclosure.directory / "short", "true"))
+    name = "stress"
+    commands = {
+        "create": ("create", "--bundle", bundle, name),
+        "start": ("start", name),
+        "run": ("run", "--bundle", short, name),
+        "exec": ("exec", name, "true"),
+    }
+    codes: collections.Counter[str] = collections.Counter()
+    for verb, arguments in commands.items():
+        for number in range(count * len(SIGNALS)):
+            sent = SIGNALS[number % len(SIGNALS)]
+            _prepare(verb, bundle, name)
+            running = Started([*bundles.RUNTIME, *arguments], enclosure.directory)
+            time.sleep(random.uniform(0, _DURATIONS[verb]))
+            running.popen.send_signal(sent)
+            code, output = running.finish()
+            assert "Traceback" not in output or "KeyboardInterrupt" in output, output
+            if verb == "run" and sent != signal.SIGKILL:
+                enclosure.check(f"{sent.name} number {number} to run, which said {output!r}")
+            bundles.call("delete", "--force", name, code=None)
+            enclosure.check(f"{sent.name} number {number} to {verb}, which said {output!r}")
+            codes[f"{verb} {sent.name} {code}"] += 1
+    return f"{sum(codes.values())} signals to verbs: {dict(sorted(codes.items()))}"
+
+
+#: Seconds that a verb takes at the most, where nothing disturbs it.
+_DURATIONS = {"create": 0.3, "start": 0.2, "run": 0.35, "exec": 0.25}
+
+
+def _prepare(verb: str, bundle: str, name: str) -> None:
+    if verb in ("start", "exec"):
+        bundles.call("create", "--bundle", bundle, name)
+    if verb == "exec":
+        bundles.call("start", name)
