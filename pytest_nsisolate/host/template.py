@@ -21,6 +21,7 @@ from .. import __file__ as _package_file
 from ..pytest_private import (
     base_temp,
     global_captures,
+    log_file,
     original_stdin,
     terminal_markup,
     worker_input,
@@ -167,8 +168,10 @@ class Template:
                 "capabilities": plan.process.capabilities.permitted,
             },
         }
-        files = tuple(f.fileno() for f in (self.out, self.err, self.stacks, self._log))
-        self.tell(frames.START, cloudpickle.dumps(start), files)
+        files = [f.fileno() for f in (self.out, self.err, self.stacks, self._log)]
+        log = log_file(self._config)
+        files += [] if log is None else [log]
+        self.tell(frames.START, cloudpickle.dumps(start), tuple(files))
         self.expect(frames.READY)
 
     def tell(self, kind: int, payload: bytes = b"", fds: tuple[int, ...] = ()) -> None:

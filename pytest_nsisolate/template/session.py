@@ -10,7 +10,7 @@ import cloudpickle
 import pytest
 
 from .. import adapters
-from ..pytest_private import let_faulthandler_write_to, share_base_temp, silence_terminal
+from ..pytest_private import let_faulthandler_write_to, log_to, share_base_temp, silence_terminal
 from ..wire import frames
 from ..wire.data import dump
 from .ahead import Ahead
@@ -62,6 +62,8 @@ class TemplatePlugin:
         config.pluginmanager.register(self._timers, "nsisolate-timers")
         share_base_temp(config, self._start["basetemp"])
         let_faulthandler_write_to(config, self._streams.stderr)
+        if self._files.log_file is not None:
+            log_to(config, self._files.log_file)
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
         self._debugging = Debugging(config, self._streams, self._reporter.debugger)
         config.pluginmanager.register(self._debugging, "nsisolate-debugging")
