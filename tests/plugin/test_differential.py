@@ -32,11 +32,17 @@ junit_family = legacy
 #: What keeps files from being collected if it is an error.
 IGNORED = ["-W", "ignore::pytest.PytestCollectionWarning"]
 
+#: Errors of tests that have no frame of the test's: what is shown are the variables of pytest's frames.
+WITHOUT_OWN_FRAMES = [
+    "--deselect=test_fixtures.py::test_yields_never",
+    "--deselect=test_kinds.py::TestXunit::TestInner",
+]
+
 #: Not --tb=native, which shows pytest's own frames, and where an error of a wide fixture was kept.
 OPTIONS = {
     "default": ["-ra"],
     "short": ["-q", "--tb=short", "--runxfail"],
-    "locals": ["--capture=sys", "--showlocals", "-vv"],
+    "locals": ["--capture=sys", "--showlocals", "-vv", *WITHOUT_OWN_FRAMES],
     "colours": ["--color=yes", "-rA"],
     "through": ["--capture=no", "-v"],
     "errors": ["-o", "log_cli=true", "-o", "junit_logging=all", "-W", "error", *IGNORED],
