@@ -122,7 +122,7 @@ METRICS = (
         moonshot=1.8,
         measure=streams.measure,
         value=streams.value,
-        rounds=5,
+        rounds=1,
         at_least=True,
     ),
     Metric(

@@ -76,9 +76,9 @@ def test_a_sandbox_does_not_count_as_set_up(project: Project) -> None:
         from pytest_nsisolate.template import clone
 
         take = clone.Cloner.fork
-        def slow(self, doors):
+        def slow(*args, **keywords):
             time.sleep(0.5)
-            return take(self, doors)
+            return take(*args, **keywords)
         clone.Cloner.fork = slow
         """,
     )
