@@ -27,7 +27,7 @@ from pytest_nsisolate.wire.exceptions import from_data, to_data
 from .mutate import CASES, Mutator, in_time
 
 
-def failure() -> pytest.CallInfo[None]:
+def failure() -> pytest.CallInfo[Any]:
     """Return a call that has failed."""
     return pytest.CallInfo.from_call(lambda: int("x"), "call")
 
@@ -51,12 +51,13 @@ def messages(item: pytest.Item) -> list[Any]:
 def print_all(report: pytest.TestReport, rootpath: Path) -> None:
     """Do with a report what pytest does at its end; nothing may be raised."""
     writer = TerminalWriter(io.StringIO())
-    if report.longrepr is not None and hasattr(report.longrepr, "toterminal"):
-        report.longrepr.toterminal(writer)
+    longrepr: Any = report.longrepr
+    if hasattr(longrepr, "toterminal"):
+        longrepr.toterminal(writer)
     assert isinstance(report.longreprtext, str)
     assert report.head_line is None or isinstance(report.head_line, str)
     if report.skipped and not hasattr(report, "wasxfail"):
-        _folded_skips(rootpath, [report])
+        _folded_skips(rootpath, [report])  # type: ignore[list-item]
     for name, content in report.sections:
         writer.sep("-", name)
         writer.write(content)
