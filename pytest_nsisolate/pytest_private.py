@@ -89,6 +89,21 @@ def least_duration(config: pytest.Config) -> float:
     return 0.005 if least is None else least
 
 
+def log_file(config: pytest.Config) -> int | None:
+    """Return the descriptor of the file that ``--log-file`` names, or None."""
+    plugin: Any = config.pluginmanager.get_plugin("logging-plugin")
+    stream = getattr(getattr(plugin, "log_file_handler", None), "stream", None)
+    return None if stream is None or stream.name == os.devnull else int(stream.fileno())
+
+
+def log_to(config: pytest.Config, file: int) -> None:
+    """Let the descriptor *file* be what ``--log-file`` names."""
+    plugin: Any = config.pluginmanager.get_plugin("logging-plugin")
+    if plugin is not None:
+        stream = open(file, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+        plugin.log_file_handler.setStream(stream)
+
+
 def disarm_faulthandler() -> None:
     """Stop pytest's watchdog (``faulthandler_timeout``), whose thread no fork of ours would have."""
     faulthandler.cancel_dump_traceback_later()

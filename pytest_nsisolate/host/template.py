@@ -17,7 +17,7 @@ from typing import IO, Any
 import cloudpickle
 import pytest
 
-from ..pytest_private import base_temp, collected, worker_input, xml_family
+from ..pytest_private import base_temp, collected, log_file, worker_input, xml_family
 from ..pytest_private_output import terminal_markup, terminal_width
 from ..rootfs.kinds import Sandbox
 from ..rootfs.sandbox import Prepared, prepare
@@ -149,8 +149,10 @@ class Template:
                 "capabilities": plan.process.capabilities.permitted,
             },
         }
-        files = tuple(f.fileno() for f in (self.out, self.err, self.stacks, self._log))
-        self.tell(frames.START, cloudpickle.dumps(start), files)
+        files = [f.fileno() for f in (self.out, self.err, self.stacks, self._log)]
+        log = log_file(self._config)
+        files += [] if log is None else [log]
+        self.tell(frames.START, cloudpickle.dumps(start), tuple(files))
         self.expect(frames.READY)
 
     def tell(self, kind: int, payload: bytes = b"", fds: tuple[int, ...] = ()) -> None:

@@ -18,8 +18,9 @@ class Link(Record):
 
 
 class Files(Record):
-    """Descriptors of files that the host reads: captured output and threads' stacks."""
+    """Descriptors of the host's files: captured output, threads' stacks, and what ``--log-file`` names."""
 
     out: int
     err: int
     stacks: int
+    log_file: int | None = None

@@ -31,12 +31,13 @@ def main(thresholds: tuple[int, int, int]) -> NoReturn:
     try:
         reader = frames.FrameReader(host, fds=True)
         _kind, payload = reader.receive()
-        out, err, stacks, log = reader.take_fds()
+        out, err, stacks, log, *log_file = reader.take_fds()
         streams = Streams(log)
         faulthandler.register(STACKS_SIGNAL, file=stacks, all_threads=True)
         link = Link(host=host, reader=reader, factory=factory)
         start = {**pickle.loads(payload), "thresholds": thresholds}
-        _serve(start, link, Files(out=out, err=err, stacks=stacks), streams)
+        files = Files(out=out, err=err, stacks=stacks, log_file=(*log_file, None)[0])
+        _serve(start, link, files, streams)
         code = 0
     except BaseException as error:
         _report(error, host)

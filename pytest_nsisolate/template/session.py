@@ -16,6 +16,7 @@ from ..pytest_private import (
     TellingXml,
     install_xml,
     let_faulthandler_write_to,
+    log_to,
     remove_xml,
     share_base_temp,
     tell_what_is_cached,
@@ -79,6 +80,8 @@ class TemplatePlugin:
             install_xml(config, xml)
         share_base_temp(config, self._start["basetemp"])
         let_faulthandler_write_to(config, self._streams.stderr)
+        if self._files.log_file is not None:
+            log_to(config, self._files.log_file)
         config.pluginmanager.register(self._reporter, "nsisolate-reporter")
         self._debugging = Debugging(config, self._phases.letting_through, self._reporter.debugger)
         config.pluginmanager.register(self._debugging, "nsisolate-debugging")

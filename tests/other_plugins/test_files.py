@@ -15,6 +15,9 @@ from ..capabilities import need
 from ..plugin.comparison import run_with
 from ..plugin.project import Project
 
+#: A run's exit code, the files by name that it leaves, and the lines about them.
+Seen = tuple[int, dict[str, str], list[str]]
+
 MODES = ("--nsisolate=off", "--nsisolate-all")
 
 TESTS = """
@@ -161,9 +164,9 @@ def test_syrupy(project: Project, workers: list[str]) -> None:
     found = []
     for mode in MODES:
         project.run_program("rm", "-rf", "__snapshots__")
-        seen: list[object] = []
+        seen: list[Seen] = []
 
-        def run(*options: str, mode: str = mode, seen: list[object] = seen) -> None:
+        def run(*options: str, mode: str = mode, seen: list[Seen] = seen) -> None:
             result = run_with(project, plugins, *workers, *options, mode)
             files = {
                 str(path.relative_to(project.path)): path.read_text()

@@ -12,7 +12,7 @@ from .project import Project
 
 #: What differs between any two runs: addresses, durations and the rulers beside them, directories.
 _ANY = re.compile(
-    r"0x[0-9a-f]+|\d+\.\d+ ?s(?:econds)?\b|pytest-of-[^/]*/pytest-\d+|={2,}|-{2,}|_{3,}"
+    r"0x[0-9a-f]+|\d+\.\d+ ?s(?:econds)?\b|pytest-of-[^/]*/pytest-\d+|\d+:\d\d:\d\d|={2,}|-{2,}|_{3,}"
 )
 #: The header and the command itself.
 _OWN = re.compile(r"nsisolate: |plugins: |cachedir: |Using --randomly-seed")

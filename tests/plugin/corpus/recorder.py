@@ -12,7 +12,7 @@ import pytest
 def plain(value):
     """Return *value* without what differs between any two runs: addresses, temporary directories."""
     text = json.dumps(value, default=repr, sort_keys=True)
-    return re.sub(r"0x[0-9a-f]+|pytest-of-[^/\"]*/pytest-\d+", "", text)
+    return re.sub(r"0x[0-9a-f]+|pytest-of-[^/\"]*/pytest-\d+|<CaptureManager [^\\\\]*", "", text)
 
 
 def write(record):
