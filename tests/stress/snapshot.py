@@ -13,7 +13,7 @@ _NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 
 
 def take(cgroups: list[str]) -> set[str]:
-    """Return a line for each process (but the first), mount, namespace, cgroup, descriptor, file, IPC object."""
+    """Return a line for each process but the first, mount, namespace, cgroup, descriptor, file and so on."""
     found = {f"mount {' '.join(line.split()[3:5])}" for line in _lines("/proc/self/mountinfo")}
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         if int(pid) not in (1, os.getpid()):
