@@ -19,6 +19,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 #: Seconds within which all has to be gone.
 WITHIN = 1.0 * int(os.environ.get("NSISOLATE_TEST_SLOWNESS", "1"))
 _CGROUPS = Path("/sys/fs/cgroup")
+_NEW = ("--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc")
 
 
 class LeftBehind(AssertionError):
@@ -29,7 +30,7 @@ def command(scenario: str, *args: str) -> list[str]:
     """Return the command that runs a scenario in an enclosure."""
     user = [] if os.geteuid() == 0 else ["--user", "--map-current-user", "--keep-caps"]
     program = [sys.executable, "-m", "tests.stress.main", scenario, *args]
-    return ["unshare", *user, "--mount", "--pid", "--fork", "--mount-proc", "--ipc", *program]
+    return ["unshare", *user, *_NEW, *program]
 
 
 def run(scenario: str, *args: str, timeout: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
@@ -42,5 +43,18 @@ def main(name: str, count: int) -> int:
     return 0
 
 
+def _be_init() -> None:
+    """Return in a child; stay as the first process of the pid namespace, and reap as one does.
+
+    A container's own first process cannot end before all others in there are reaped.
+    """
+    child = os.fork()
+    while child:
+        pid, status = os.wait()
+        if pid == child:
+            os._exit(os.waitstatus_to_exitcode(status) != 0)
+
+
 if __name__ == "__main__":
+    _be_init()
     sys.exit(main(sys.argv[1], int(sys.argv[2])))

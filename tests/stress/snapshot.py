@@ -13,11 +13,10 @@ _NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 
 
 def take(cgroups: list[str]) -> set[str]:
-    """Return a line for each process, mount, namespace, cgroup, descriptor, file and IPC object."""
-    _reap()
+    """Return a line for each process but the first, mount, namespace, cgroup, descriptor, file and so on."""
     found = {f"mount {' '.join(line.split()[3:5])}" for line in _lines("/proc/self/mountinfo")}
     for pid in filter(str.isdecimal, os.listdir("/proc")):
-        if int(pid) != os.getpid():
+        if int(pid) not in (1, os.getpid()):
             name = " ".join(_lines(f"/proc/{pid}/cmdline")).replace("\0", " ")
             found.add(f"process {pid} {name or _lines(f'/proc/{pid}/comm')}")
         for kind in _NAMESPACES:
@@ -44,15 +43,6 @@ def _lines(path: str) -> list[str]:
             return file.read().splitlines()
     except OSError:
         return []
-
-
-def _reap() -> None:
-    """Reap what has become ours, as the first process of the pid namespace; nobody waits for it."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
 
 
 def left(before: set[str], again: Callable[[], set[str]], within: float) -> tuple[set[str], float]:
