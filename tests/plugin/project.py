@@ -11,7 +11,20 @@ import pytest
 
 #: Loaded from the environment of these tests, where one would shuffle what is to be compared, and others
 #: print what is not asked for.
-PLAIN = ("-p", "no:randomly", "-p", "no:xdist", "-p", "no:asyncio", "-p", "no:anyio")
+PLAIN = tuple(
+    word
+    for name in (
+        "anyio",
+        "asyncio",
+        "pytest_cov",
+        "pytest_mock",
+        "randomly",
+        "rerunfailures",
+        "timeout",
+        "xdist",
+    )
+    for word in ("-p", f"no:{name}")
+)
 
 
 class Project:
