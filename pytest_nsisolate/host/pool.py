@@ -118,9 +118,9 @@ class Pool:
         """Start an isolated run of *item*; *following* is the id of what will be run in that sandbox next."""
         fixtures = ship_host_fixtures(item, self._config.getini("nsisolate_host_fixtures"))
         template = self.template_for(request.sandbox)
-        if self._kept_for not in (None, item):
+        if self._kept_for is not None and self._kept_for is not item:
             # It was kept for another attempt of that item, which did not come.
-            self.tear_down_to(item, item)
+            self.tear_down_to(self._kept_for, item)
         limited = None
         if request.limits != NO_LIMITS:
             if request.limits not in self._enforcements:
