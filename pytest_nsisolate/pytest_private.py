@@ -64,6 +64,12 @@ def collected(config: pytest.Config) -> list[str]:
     return [item.nodeid for item in session.items]
 
 
+def is_fixture_used(config: pytest.Config, name: str) -> bool:
+    """Tell whether any of the session's items uses the fixture *name*."""
+    session: Any = config.pluginmanager.get_plugin("session")
+    return any(name in getattr(item, "fixturenames", ()) for item in session.items)
+
+
 def base_temp(config: pytest.Config) -> str | None:
     """Return the directory that ``tmp_path`` directories are made in; it is made if need be.
 

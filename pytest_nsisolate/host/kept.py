@@ -6,15 +6,17 @@ import sys
 
 import pytest
 
-from ..pytest_private import base_temp, cache_directory
+from ..pytest_private import base_temp, cache_directory, is_fixture_used
 
 
 def kept_directories(config: pytest.Config) -> tuple[str, ...]:
     """Return the directories that tests share with the host; they are made if need be.
 
-    Those of ``tmp_path``, which pytest keeps, of ``cache.mkdir``, and of hypothesis's examples.
+    Those of ``tmp_path``, which pytest keeps, of ``cache.mkdir``, and of hypothesis's examples; the
+    latter two only where they are in use, because what is mounted in the project cannot be removed in there.
     """
-    found = (base_temp(config), cache_directory(config), _example_database())
+    cached = cache_directory(config) if is_fixture_used(config, "cache") else None
+    found = (base_temp(config), cached, _example_database())
     return tuple(path for path in found if path is not None)
 
 
