@@ -107,14 +107,21 @@ def test_a_payload_error_keeps_its_exit_code(pair: tuple[Channel, Channel]) -> N
     assert caught.value.exit_code == 127
 
 
-@pytest.mark.parametrize("error", [OSError(errno.EIO, "I/O"), KeyError("x"), MemoryError()])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EIO, "I/O"), "EIO"),
+        (KeyError("x"), "KeyError"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
 def test_any_other_error_arrives_as_a_set_up_error(
-    pair: tuple[Channel, Channel], error: BaseException
+    pair: tuple[Channel, Channel], error: BaseException, said: str
 ) -> None:
     """An error that nobody foresaw is reported all the same."""
     ours, theirs = pair
     theirs.send_error(error)
-    with pytest.raises(SetupError, match=type(error).__name__):
+    with pytest.raises(SetupError, match=said):
         ours.receive(READY)
 
 
