@@ -22,7 +22,7 @@ def test_next():
 """
 
 CALL = """
-@pytest.mark.isolated(timeout=1)
+@pytest.mark.isolated(timeout=2)
 def test_hang():
     wait_forever()
 """
@@ -32,7 +32,7 @@ FIXTURE = """
 def hanging():
     wait_forever()
 
-@pytest.mark.isolated(timeout=1)
+@pytest.mark.isolated(timeout=2)
 def test_hang(hanging):
     pass
 """
@@ -43,7 +43,7 @@ def hanging():
     yield
     wait_forever()
 
-@pytest.mark.isolated(timeout=1)
+@pytest.mark.isolated(timeout=2)
 def test_hang(hanging):
     pass
 """
@@ -66,7 +66,7 @@ def test_hang(project: Project, source: str, outcomes: dict[str, int]) -> None:
     result = project.test(HANGING.replace("FIXTURES", source))
     assert time.monotonic() - began < 30
     result.assert_outcomes(**outcomes)
-    result.stdout.fnmatch_lines(["*timeout: the test ran for more than 1 s and was killed*"])
+    result.stdout.fnmatch_lines(["*timeout: the test ran for more than 2 s and was killed*"])
     result.stdout.fnmatch_lines(["*(most recent call first)*", "*in wait_forever*"])
     result.stdout.fnmatch_lines(["waiting"])
 
@@ -80,7 +80,7 @@ def test_every_thread_is_shown(project: Project) -> None:
         def worker_waits():
             threading.Event().wait()
 
-        @pytest.mark.isolated(timeout=1)
+        @pytest.mark.isolated(timeout=2)
         def test_hang():
             thread = threading.Thread(target=worker_waits)
             thread.start()
@@ -114,7 +114,7 @@ def test_stubborn(project: Project, hang: str) -> None:
         f"""
 import os, pytest, signal, subprocess, time
 
-@pytest.mark.isolated(timeout=1)
+@pytest.mark.isolated(timeout=2)
 def test_hang():
     {hang}
 
