@@ -12,7 +12,7 @@ from ..pytest_private import OpaqueRepr
 from ..wire.limits import STACKS_SIGNAL
 from .template import Template, read_text
 
-_STACKS_WITHIN = 2.0
+_STACKS_WITHIN = 5.0
 _QUIET_FOR = 0.05
 
 
