@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from ..runtime import spec
 from ..runtime.errors import SpecError, UnsupportedError
 from ..runtime.lifecycle.container import Request
 from ..runtime.mounts.mount import describe
 from ..runtime.plan import NO_PROCESS
 from ..runtime.preparation import DISABLED, SYSTEMD
 from ..runtime.rootless import with_user_namespace
+from ..runtime.spec.config import decode_text, parse, read
 from .arguments import UsageError, first, whole_number
 
 TYPE_CHECKING = False
@@ -64,11 +64,11 @@ def read_request(
     """
     bundle = os.path.abspath(bundle)
     path = os.path.join(bundle, first(given, "--config", "-f", default="config.json"))
-    config = spec.read(bundle, path)
-    decoded = spec.decode_text(config, path)
+    config = read(bundle, path)
+    decoded = decode_text(config, path)
     # What does not go together on the command line is told before what is wrong in the config.
     check_console(given, terminal=_has_terminal(decoded), detached=detached)
-    plan = spec.parse(decoded, bundle)
+    plan = parse(decoded, bundle)
     if plan.process is None and not may_lack_process:
         raise SpecError("process", "is required to run a container, and missing")
     process = with_caller(plan.process or NO_PROCESS, plan.annotations)

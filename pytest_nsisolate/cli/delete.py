@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..runtime import spec
 from ..runtime.errors import LifecycleError, NsisolateError
 from ..runtime.lifecycle import container, signalling
 from ..runtime.lifecycle.state import CREATED, STOPPED
+from ..runtime.spec.config import parse_text
 from .arguments import UsageError, first, read
 from .selecting import matching
 
@@ -85,6 +85,6 @@ def _delete(directory: Directory, settings: Settings, *, force: bool) -> None:
 
 def _stored_plan(directory: Directory, state: State) -> Plan | None:
     try:
-        return spec.parse_text(directory.config(), state.bundle, "config.json")
+        return parse_text(directory.config(), state.bundle, "config.json")
     except NsisolateError:
         return None  # its rootfs is gone, say: no reason to keep the rest

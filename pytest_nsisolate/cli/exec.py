@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from ..runtime import spec
 from ..runtime.cgroup_joining import sub_cgroups, targets
 from ..runtime.errors import LifecycleError, NsisolateError
 from ..runtime.foreground import Signals, attend
@@ -13,6 +12,7 @@ from ..runtime.launch_options import LaunchOptions
 from ..runtime.lifecycle.container import hand_over
 from ..runtime.lifecycle.liveness import open_process
 from ..runtime.lifecycle.state import PAUSED, STOPPED
+from ..runtime.spec.config import parse_text
 from . import building
 from .arguments import first, read, required_id
 from .exec_process import REPEATED, process_to_execute
@@ -99,7 +99,7 @@ def _execute(
     directory = settings.directory(container_id)
     state = directory.load()
     _check_status(state, given)
-    plan = spec.parse_text(directory.config(), state.bundle, "config.json")
+    plan = parse_text(directory.config(), state.bundle, "config.json")
     if plan.process is None:
         raise LifecycleError(f"the config of container {state.id!r} has no process")
     process = process_to_execute(plan.process, given, repeated, command)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import _signal
 
-from ..runtime import spec
 from ..runtime.errors import LifecycleError, NsisolateError
 from ..runtime.lifecycle import signalling
+from ..runtime.spec.config import parse_text
 from .arguments import UsageError, first, read, required_id
 from .selecting import matching
 
@@ -54,7 +54,7 @@ def _kill(directory: Directory, number: int, *, everyone: bool) -> None:
 
 def _shares_pids(directory: Directory, state: State) -> bool:
     try:
-        plan = spec.parse_text(directory.config(), state.bundle, "config.json")
+        plan = parse_text(directory.config(), state.bundle, "config.json")
     except NsisolateError:
         return False  # its rootfs is gone, say
     return not plan.creates("pid")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.errors import NsisolateError
 from pytest_nsisolate.runtime.plan import Plan
+from pytest_nsisolate.runtime.spec import config as spec
 from tests.unit.plans import whole_config
 from tests.unit.plans_seccomp import SECCOMP
 

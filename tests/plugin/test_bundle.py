@@ -12,8 +12,8 @@ import pytest
 from pytest_nsisolate.rootfs.bundle import write_bundle
 from pytest_nsisolate.rootfs.kinds import Sandbox
 from pytest_nsisolate.rootfs.sandbox import prepare
-from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.plan import Plan
+from pytest_nsisolate.runtime.spec import config as spec
 from pytest_nsisolate.runtime.spec.writer import to_config
 from tests.capabilities import has_program, is_root, need
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.cgroups import limits
 from pytest_nsisolate.runtime.errors import UnsupportedError
 from pytest_nsisolate.runtime.execution import settings
 from pytest_nsisolate.runtime.resources import Resources
+from pytest_nsisolate.runtime.spec import config as spec
 from pytest_nsisolate.runtime.spec.reader import Reader
 from pytest_nsisolate.runtime.spec.resources import read_resources
 

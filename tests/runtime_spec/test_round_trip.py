@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.execution import settings
+from pytest_nsisolate.runtime.spec import config as spec
 from pytest_nsisolate.runtime.spec.writer import to_config
 
 from .complete import Keys, complete_config, put, ways, written

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.errors import NsisolateError
+from pytest_nsisolate.runtime.spec import config as spec
 
 from .complete import Config, Keys, complete_config, put, take
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.errors import SpecError
 from pytest_nsisolate.runtime.plan import Plan
+from pytest_nsisolate.runtime.spec import config as spec
 
 from .complete import complete_config, put, way_to
 from .table import Field, config_fields

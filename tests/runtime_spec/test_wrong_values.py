@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.errors import SpecError, UnsupportedError
 from pytest_nsisolate.runtime.plan import Plan
+from pytest_nsisolate.runtime.spec import config as spec
 
 from .complete import complete_config, put, take, way_to
 from .table import Field, config_fields

@@ -27,7 +27,8 @@ def test_a_plain_plan_imports_none_of_it(tmp_path: Path) -> None:
     script = (
         "import sys\n"
         "from pytest_nsisolate.cli import run\n"
-        "from pytest_nsisolate.runtime import preparation, spec\n"
+        "from pytest_nsisolate.runtime import preparation\n"
+        "from pytest_nsisolate.runtime.spec import config as spec\n"
         f"plan = spec.parse({config!r}, {str(tmp_path)!r})\n"
         "preparation.prepare(plan, 'id', {})\n"
         f"rooms = ['pytest_nsisolate.runtime.' + name for name in {ROOMS!r}]\n"

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from pytest_nsisolate.cli.arguments import UsageError, read
 from pytest_nsisolate.cli.kill import signal_number
 from pytest_nsisolate.cli.settings import read_settings
-from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.errors import LifecycleError
 from pytest_nsisolate.runtime.lifecycle.liveness import open_process, start_time
 from pytest_nsisolate.runtime.lifecycle.state import Directory, State, check_id, containers
 from pytest_nsisolate.runtime.plan import Hook, Hooks
+from pytest_nsisolate.runtime.spec import config as spec
 from pytest_nsisolate.runtime.spec.decoding import encode
 from pytest_nsisolate.runtime.spec.writer import to_config
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.errors import NsisolateError, SpecError, UnsupportedError
 from pytest_nsisolate.runtime.execution import settings
 from pytest_nsisolate.runtime.plan import (
@@ -24,6 +23,7 @@ from pytest_nsisolate.runtime.plan import (
     TimeOffset,
     User,
 )
+from pytest_nsisolate.runtime.spec import config as spec
 from pytest_nsisolate.runtime.spec.resources import read_device_rule
 
 from .plans import whole_config as whole

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_nsisolate.runtime import spec
 from pytest_nsisolate.runtime.errors import SpecError, UnsupportedError
 from pytest_nsisolate.runtime.plan import Plan, Root
+from pytest_nsisolate.runtime.spec import config as spec
 from pytest_nsisolate.runtime.spec.decoding import decode
 from pytest_nsisolate.runtime.spec.default import default_plan
 from pytest_nsisolate.runtime.spec.writer import to_config

@@ -9,11 +9,11 @@ import _signal
 import os
 import sys
 
-from .. import spec
 from ..channel import READY, Channel
 from ..errors import NsisolateError
 from ..launcher import launch
 from ..mounts.skeleton import Entry
+from ..spec.config import parse
 from ..spec.decoding import decode
 from ..syscalls import set_process_name
 from .factory import Order, TemplateProgram, outer_plan, second_stage
@@ -82,13 +82,13 @@ def read_order(order_fd: int, host_fd: int, template_fd: int) -> Order:
     template = order["template"]
     other = template.get("config")
     return Order(
-        plan=spec.parse(order["config"], "/"),
+        plan=parse(order["config"], "/"),
         skeleton=_skeleton(order["skeleton"]),
         template=TemplateProgram(
             args=tuple(template["args"]),
             env=tuple((name, value) for name, value in template["env"]),
             cwd=template["cwd"],
-            plan=spec.parse(other, "/") if other else None,
+            plan=parse(other, "/") if other else None,
             skeleton=_skeleton(template.get("skeleton", [])),
         ),
         host_fd=host_fd,

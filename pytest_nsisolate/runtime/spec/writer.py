@@ -8,7 +8,7 @@ from .writer_resources import record_config, resources_config
 
 
 def to_config(plan: Plan) -> dict[str, object]:
-    """Return the ``config.json`` of *plan*, ready for a JSON encoder; ``spec.parse`` reads it back."""
+    """Return the ``config.json`` of *plan*, ready for a JSON encoder; ``config.parse`` reads it back."""
     config: dict[str, object] = {
         "ociVersion": plan.oci_version,
         "root": {"path": plan.root.path, "readonly": plan.root.readonly},
