@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,16 +21,13 @@ def seconds() -> float:
     return float(os.environ.get("NSISOLATE_TEST_RACE", "3"))
 
 
-class Rounds:
-    """Iterates until the time is over, and a few times at the least."""
-
-    def __init__(self, least: int = 5) -> None:
-        self._left = least
-        self._until = time.monotonic() + seconds()
-
-    def __bool__(self) -> bool:
-        self._left -= 1
-        return self._left >= 0 or time.monotonic() < self._until
+def rounds(least: int = 5) -> Iterator[int]:
+    """Count from 1 on until the time is over, and to *least* in any case."""
+    until = time.monotonic() + seconds()
+    for number in itertools.count(1):
+        if number > least and time.monotonic() >= until:
+            return
+        yield number
 
 
 class Exchange:

@@ -13,7 +13,7 @@ import pytest
 
 from .bundle import Bundle, Finished
 from .lifecycle import verb
-from .racing import Exchange, Rounds
+from .racing import Exchange, rounds
 from .runtime_under_test import known_of_crun
 
 #: Prints what masks leave of each proc that is mounted, whole, wherever that is.
@@ -55,10 +55,8 @@ def test_proc_is_masked_wherever_it_is(bundle: Bundle, kind: str) -> None:
     bundle.linux["maskedPaths"] = ["/proc/version"]
     bundle.process["args"] = ["/bin/sh", "-c", f"{LOOK} true"]
     bundle.write_config()
-    rounds, number = Rounds(), 0
     with Exchange(bundle.rootfs / "proc", other):
-        while rounds:
-            number += 1
+        for number in rounds():
             finished = run(bundle, number)
             assert "Linux" not in finished.out, finished
             assert "Traceback" not in finished.err
@@ -74,10 +72,8 @@ def test_a_mount_cannot_be_led_outside(bundle: Bundle, outside: Path) -> None:
     bundle.mount("/volume/one/deep/t", "tmpfs", "tmpfs")
     bundle.process["args"] = ["sh", "-c", "echo new > /volume/one/deep/t/new"]
     bundle.write_config()
-    rounds, number = Rounds(), 0
     with Exchange(bundle.rootfs / "volume/one", bundle.rootfs / "volume/two"):
-        while rounds:
-            number += 1
+        for number in rounds():
             assert "Traceback" not in run(bundle, number).err
             assert os.listdir(outside) == []
 
@@ -94,10 +90,8 @@ def test_no_file_is_made_outside(bundle: Bundle, outside: Path) -> None:
     bundle.bind(bundle.directory("data"), "/volume/one/a/b/c")
     bundle.process["args"] = ["true"]
     bundle.write_config()
-    rounds, number = Rounds(), 0
     with Exchange(bundle.rootfs / "volume/one", bundle.rootfs / "volume/two"):
-        while rounds:
-            number += 1
+        for number in rounds():
             assert "Traceback" not in run(bundle, number).err
             for made in (bundle.rootfs / "volume/one", bundle.rootfs / "volume/two"):
                 if not made.is_symlink():
@@ -124,9 +118,7 @@ def test_devices_stay_inside(bundle: Bundle, outside: Path) -> None:
     (bundle.rootfs / "other").symlink_to(outside)
     bundle.process["args"] = ["true"]
     bundle.write_config()
-    rounds, number = Rounds(), 0
     with Exchange(bundle.rootfs / "dev", bundle.rootfs / "other"):
-        while rounds:
-            number += 1
+        for number in rounds():
             assert "Traceback" not in run(bundle, number).err
             assert os.listdir(outside) == []

@@ -16,7 +16,7 @@ import pytest
 from .. import capabilities
 from .bundle import Bundle, Config
 from .lifecycle import start, verb
-from .racing import Exchange, Rounds
+from .racing import Exchange, rounds
 from .runtime_under_test import is_ours, known_of_crun
 
 #: What the runtime writes to, or reads, of a process of its own.
@@ -100,10 +100,8 @@ def test_a_race_redirects_no_write(bundle: Bundle, fake: Path) -> None:
     ask_for_writes(bundle)
     bundle.process["args"] = ["true"]
     bundle.write_config()
-    rounds, number = Rounds(), 0
     with Exchange(inside, fake):
-        while rounds:
-            number += 1
+        for number in rounds():
             verb(bundle, "run", "--bundle", str(bundle.path), f"{bundle.id}-{number}")
     assert_untouched(fake)
 
@@ -155,10 +153,8 @@ def test_a_race_for_dev_null_is_lost(bundle: Bundle) -> None:
     bundle.linux["maskedPaths"] = ["/proc/version"]
     bundle.process["args"] = ["cat", "/proc/version"]
     bundle.write_config()
-    rounds, number = Rounds(), 0
     with Exchange(dev / "null", dev / "other"):
-        while rounds:
-            number += 1
+        for number in rounds():
             command = ("run", "--bundle", str(bundle.path), f"{bundle.id}-{number}")
             assert verb(bundle, *command).out == ""
 
@@ -204,10 +200,8 @@ def test_a_race_for_the_console_is_lost(bundle: Bundle) -> None:
     bundle.process["terminal"] = True
     bundle.process["args"] = ["sh", "-c", "tty; echo done"]
     bundle.write_config()
-    rounds, number = Rounds(), 0
     with Exchange(dev / "console", dev / "other"):
-        while rounds:
-            number += 1
+        for number in rounds():
             command = ("run", "--bundle", str(bundle.path), f"{bundle.id}-{number}")
             finished = verb(bundle, *command)
             assert "the host's" not in finished.out
