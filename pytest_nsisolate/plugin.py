@@ -37,9 +37,10 @@ from .runtime.errors import NsisolateError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .host.item_run import ItemRun
     from .host.launching import Launcher
     from .host.pool import Pool
-    from .host.run import ItemRun, Run
+    from .host.run import Run
     from .rootfs.kinds import Sandbox
 
 _IS_LINUX = sys.platform.startswith("linux")
@@ -224,7 +225,7 @@ class Isolation:
         """Start the sandbox's run of an isolated item, and wait for its set-up."""
         request = item.stash.get(_REQUEST, None)
         if request is not None:
-            from .host.run import NoRun
+            from .host.item_run import NoRun
 
             # Whatever is raised in here is this phase's, and the later ones must know of it.
             item.stash[_RUN] = NoRun(item)

@@ -121,13 +121,14 @@ def open_doors(cgroup: Cgroup) -> tuple[int, ...]:
 
 
 class Limited:
-    """The limits of one run of a test, from before it starts until it is over."""
+    """The limits of one run of a test, from before it starts until it is over; there need not be any."""
 
-    def __init__(self, limits: Limits, enforcement: Enforcement, series: Series) -> None:
+    def __init__(self, limits: Limits, enforcement: Enforcement, series: Series | None) -> None:
         self._limits = limits
         self.nproc = enforcement.nproc
         self._cgroup: Cgroup | None = None
         if enforcement.resources is not None:
+            assert series is not None, "the session has tests with limits"
             self._cgroup = series.open(enforcement.resources)
 
     def open_doors(self) -> tuple[int, ...]:

@@ -17,7 +17,8 @@ from .coverage import CoverageOfTests
 from .fixtures import ship_host_fixtures
 from .launching import Launcher
 from .limiting import Enforcement, Limited, find_enforcement, new_series
-from .run import Run, chain_of
+from .order import chain_of
+from .run import Run
 from .template import Template
 from .torn_down import TornDown
 
@@ -53,7 +54,7 @@ class Pool:
         self._templates: dict[Sandbox, Template] = {}
         self._failures: dict[Sandbox, NsisolateError] = {}
         self._limited = limited
-        self._enforcements: dict[Limits, Enforcement] = {}
+        self._enforcements = {NO_LIMITS: Enforcement()}
         self._overlay = True
         self._said: set[str] = set()
         self._kept_for: pytest.Item | None = None
@@ -121,12 +122,9 @@ class Pool:
         if self._kept_for is not None and self._kept_for is not item:
             # It was kept for another attempt of that item, which did not come.
             self.tear_down_to(self._kept_for, item)
-        limited = None
-        if request.limits != NO_LIMITS:
-            if request.limits not in self._enforcements:
-                self.prepare_limits(request.limits)
-            assert template.series is not None, "some item has limits"
-            limited = Limited(request.limits, self._enforcements[request.limits], template.series)
+        if request.limits not in self._enforcements:
+            self.prepare_limits(request.limits)
+        limited = Limited(request.limits, self._enforcements[request.limits], template.series)
         with _as_setup_error("run"):
             return Run(template, item, request, fixtures, limited, following)
 

@@ -9,31 +9,31 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from .. import adapters
 from ..limits import size_text
 from ..options import Request
-from ..pytest_private import mark_as_debugged, report_sections, set_report_sections
+from ..pytest_private import mark_as_debugged, set_report_sections
 from ..pytest_private_output import go_on_in_line, writes_through
 from ..runtime.errors import ChannelError, NsisolateError
 from ..runtime.outcome import Signalled, of_wait_status
 from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.exceptions import from_data
-from ..wire.functions import fingerprint, ship, ship_parameters
 from ..wire.limits import ALL_RESULTS_LIMIT, COVERAGE_SIGNAL, MESSAGES_LIMIT, RESULT_LIMIT
+from .clone_messages import end_of, pid_of
 from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
 from .debugging import TerminalMode
 from .limiting import Limited
 from .malformed import MALFORMED
+from .order import order_of
 from .phases import RemotePhase
 from .replay import replay_of
 from .reports import rebuild
-from .reruns import is_rerun
 from .template import Template, TemplateLost, describe
 
 #: Seconds that a test, or a template, has for what should take no time.
@@ -46,56 +46,6 @@ _COVERAGE_WITHIN = 2.0
 _INTERRUPTED_WITHIN = 2.0
 
 
-class ItemRun(Protocol):
-    """What the hooks of an isolated item's phases have to do with."""
-
-    def phase(self, when: str) -> pytest.TestReport:
-        """Return the report of the phase *when*."""
-        ...
-
-    def remote_phase(self, when: str, report: pytest.TestReport) -> RemotePhase:
-        """Return what stands for the phase *when*, whose report is *report*."""
-        ...
-
-    def blame(self, when: str, error: BaseException | None) -> None:
-        """Note that a phase which had been without one ended with an exception after all."""
-        ...
-
-    def finish(self) -> str:
-        """End the run; return what was wrong with its end, or an empty string."""
-        ...
-
-    def cost(self) -> dict[str, float] | None:
-        """Return what the sandbox cost, if that is known."""
-        ...
-
-
-class NoRun:
-    """Stands in where there is no sandbox: its set-up failed or was skipped, the rest is nothing."""
-
-    def __init__(self, item: pytest.Item) -> None:
-        self._item = item
-
-    def phase(self, when: str) -> pytest.TestReport:
-        """Return the report of a phase in which nothing had to be done."""
-        return passed_report(self._item, when)
-
-    def remote_phase(self, when: str, report: pytest.TestReport) -> RemotePhase:  # noqa: ARG002
-        """Return what stands for the phase: nothing was raised, and no hook has seen the report."""
-        return RemotePhase(report, None, settled=False)
-
-    def blame(self, when: str, error: BaseException | None) -> None:
-        """Do nothing."""
-
-    def finish(self) -> str:
-        """Do nothing."""
-        return ""
-
-    def cost(self) -> dict[str, float] | None:
-        """Return None: there was no sandbox."""
-        return None
-
-
 class Run:
     """One run of one item in one fresh container."""
 
@@ -105,14 +55,12 @@ class Run:
         item: pytest.Item,
         request: Request,
         fixtures: dict[str, bytes],
-        limited: Limited | None = None,
-        following: str | None = None,
+        limited: Limited,
+        following: str | None,
     ) -> None:
         self._template = template
         self._item = item
         self._request = request
-        self._fixtures = fixtures
-        self._next = following
         self._limited = limited
         self._deadline: float | None = None
         self._pid = 0
@@ -137,41 +85,18 @@ class Run:
         ours, theirs = socket.socketpair()
         self._socket = ours
         self._results = frames.FrameReader(ours, limit=RESULT_LIMIT)
-        doors = limited.open_doors() if limited is not None else ()
+        doors = limited.open_doors()
         try:
-            fds = (theirs.fileno(), *doors)
-            template.tell(frames.RUN, pickle.dumps(self._order()), fds)
+            order = order_of(
+                item, fixtures=fixtures, env=request.env, nproc=limited.nproc, following=following
+            )
+            template.tell(frames.RUN, pickle.dumps(order), (theirs.fileno(), *doors))
         except NsisolateError as error:
             self._problem = f"before this test {error}"
         finally:
             theirs.close()
             for door in doors:
                 os.close(door)
-
-    def _order(self) -> dict[str, Any]:
-        item = self._item
-        function, problem = ship(item)
-        return {
-            "nodeid": item.nodeid,
-            "path": str(item.path),
-            "name": item.name,
-            "originalname": getattr(item, "originalname", item.name),
-            "chain": chain_of(item),
-            "fixtures": self._fixtures,
-            "fingerprint": fingerprint(getattr(item, "obj", None)),
-            "function": function,
-            "parameters": ship_parameters(item),
-            "function_problem": problem,
-            "environ": dict(os.environ),
-            "env": dict(self._request.env),
-            "cwd": os.getcwd(),
-            "nproc": self._limited.nproc if self._limited is not None else None,
-            "maxfail": item.config.getoption("maxfail"),
-            "testsfailed": item.session.testsfailed,
-            "next": self._next,
-            "rerun": is_rerun(item),
-            "sections": report_sections(item),
-        }
 
     def phase(self, when: str) -> pytest.TestReport:
         """Wait for the report of the phase *when* and return it.
@@ -202,7 +127,7 @@ class Run:
 
     def _with_notes(self, report: pytest.TestReport) -> pytest.TestReport:
         """Add to the report of a failure which limits the test has come to."""
-        notes = self._limited.notes() if report.failed and self._limited is not None else []
+        notes = self._limited.notes() if report.failed else []
         if notes:
             report.sections.append(("Limits reached", "\n".join(notes)))
         return report
@@ -278,14 +203,14 @@ class Run:
         kind, payload = frame
         try:
             if kind == frames.SETTING_UP and not self._pid:
-                self._pid = _pid_of(load(payload))
+                self._pid = pid_of(load(payload))
                 if self._request.timeout is not None:
                     self._deadline = time.monotonic() + self._request.timeout
             elif kind == frames.CLONED and not self._holder:
                 data = load(payload)
-                self._pid, self._holder = _pid_of(data), str(data["holder"])
+                self._pid, self._holder = pid_of(data), str(data["holder"])
             else:
-                self._ended = _end_of(self._template.check(frame, frames.ENDED))
+                self._ended = end_of(self._template.check(frame, frames.ENDED))
         except MALFORMED as error:
             raise TemplateLost(f"the template sent a malformed message: {error}") from None
 
@@ -298,7 +223,7 @@ class Run:
         if "problem" in self._ended:
             return str(self._ended["problem"])
         outcome = of_wait_status(int(self._ended["status"]))
-        if outcome == Signalled(signal=signal.SIGKILL) and self._limited is not None:
+        if outcome == Signalled(signal=signal.SIGKILL):
             memory = self._limited.out_of_memory()
             if memory is not None:
                 return (
@@ -449,8 +374,7 @@ class Run:
 
     def _remove_cgroup(self) -> None:
         try:
-            if self._limited is not None:
-                self._limited.close()
+            self._limited.close()
         except NsisolateError as error:
             self._problem = self._problem or str(error)
 
@@ -488,29 +412,3 @@ class Run:
             except TimeoutError:
                 return False
         return True
-
-
-def _pid_of(data: Any) -> int:
-    pid = data["pid"]
-    if type(pid) is not int or not 0 < pid < 2**31:
-        raise MalformedData(f"the pid {pid!r}")
-    return pid
-
-
-def _end_of(data: Any) -> dict[str, Any]:
-    """Return how a clone ended: its wait status, or the problem that there was."""
-    if type(data["status"]) is not int or not 0 <= data["status"] < 2**16:
-        raise MalformedData(f"the wait status {data['status']!r}")
-    for name in ("cpu", "peak"):
-        # Comparing excludes what is not a number, and infinity.
-        if type(data.get(name, 0)) not in (int, float) or not 0 <= data.get(name, 0) < 1e15:
-            raise MalformedData(f"the {name} {data[name]!r}")
-    if type(data.get("problem", "")) is not str:
-        raise MalformedData(f"the problem {data['problem']!r}")
-    found: dict[str, Any] = data
-    return found
-
-
-def chain_of(item: pytest.Item | None) -> list[list[str]]:
-    """Return the chain of nodes down to *item*, as (class name, node id)."""
-    return [] if item is None else [[type(n).__name__, n.nodeid] for n in item.listchain()]
