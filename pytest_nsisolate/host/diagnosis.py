@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
-from .. import __file__ as _package_file
+from ..runtime.bare_interpreter import bare
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
 #: In an interpreter of its own: this one may have threads, which do not go with forking.
-_BLOCKERS = (
-    "import sys; sys.path.insert(0, {root!r}); "
-    "from pytest_nsisolate.runtime.diagnosis.report import blockers; print(blockers())"
-)
+_BLOCKERS = "from pytest_nsisolate.runtime.diagnosis.report import blockers; print(blockers())"
 _PATIENCE = 60
 
 
@@ -28,10 +23,9 @@ def explained(error: Exception) -> str:
 
 
 def _blockers() -> str:
-    command = [sys.executable, "-I", "-S", "-c", _BLOCKERS.format(root=_ROOT)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_PATIENCE, check=False
+            bare(_BLOCKERS), capture_output=True, text=True, timeout=_PATIENCE, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""  # what failed is known all the same

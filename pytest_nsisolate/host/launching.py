@@ -13,14 +13,10 @@ import sys
 
 import pytest
 
-from .. import __file__ as _package_file
 from ..pytest_private_output import global_captures, original_stdin
+from ..runtime.bare_interpreter import bare
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
-_LAUNCH = (
-    "import sys; sys.path.insert(0, {root!r}); "
-    "from pytest_nsisolate.runtime.factory.launch import main; main()"
-)
+_LAUNCH = "from pytest_nsisolate.runtime.factory.launch import main; main()"
 
 #: Seconds that it has to end when it is told to.
 _END_WITHIN = 5.0
@@ -36,7 +32,7 @@ class Launcher:
         passed = (factory.fileno(), template.fileno(), order)
         for fd in passed:
             os.set_inheritable(fd, True)
-        args = [sys.executable, "-I", "-S", "-c", _LAUNCH.format(root=_ROOT), *map(str, passed)]
+        args = bare(_LAUNCH, *map(str, passed))
         sys.stdout.flush()
         sys.stderr.flush()
         # A session of its own: what is typed at the terminal is for pytest to decide on.

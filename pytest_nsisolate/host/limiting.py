@@ -9,24 +9,22 @@ matters not that the process is in namespaces by then.
 from __future__ import annotations
 
 import os
-import sys
 
-from .. import __file__ as _package_file
 from ..limits import Limits, size_text
+from ..runtime.bare_interpreter import run_bare
 from ..runtime.cgroups.group import Cgroup
 from ..runtime.cgroups.removal import oom_kills, remove
 from ..runtime.cgroups.series import Series
 from ..runtime.cgroups.usage import peak_memory, refused_forks
 from ..runtime.errors import NsisolateError, SetupError, UnsupportedError
 from ..runtime.outcome import OutOfMemory
-from ..runtime.process_limit import PROBE
+from ..runtime.process_limit import counts_processes
 from ..runtime.record import Record
 from ..runtime.resources import Cpu, Memory, Resources
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(_package_file)))
 _PERIOD = 100_000
 #: Joins as a test does, and ends.
-_JOIN = "import os, sys\nfor fd in sys.argv[1:]: os.write(int(fd), b'0')"
+_JOIN = "import os; [os.write(int(fd), b'0') for fd in sys.argv[1:]]"
 #: A container's init is in its user namespace, too.
 _INIT = 1
 
@@ -54,7 +52,7 @@ def find_enforcement(limits: Limits) -> Enforcement:
         finally:
             remove(cgroup)
     except NsisolateError as error:
-        if limits.pids is not None and limits == Limits(pids=limits.pids) and _counts_processes():
+        if limits.pids is not None and limits == Limits(pids=limits.pids) and counts_processes():
             return Enforcement(nproc=limits.pids + _INIT)
         raise UnsupportedError(
             f"{limits} cannot be enforced here: {error}" + _why_no_rlimit(limits)
@@ -85,25 +83,12 @@ def _resources(limits: Limits, series: Series) -> Resources:
 def _try_to_join(cgroup: Cgroup) -> None:
     fds = open_doors(cgroup)
     try:
-        code = _run_python(_JOIN, *(str(fd) for fd in fds), passed=fds)
+        code = run_bare(_JOIN, *(str(fd) for fd in fds), passed=fds)
     finally:
         for fd in fds:
             os.close(fd)
     if code:
         raise SetupError("cgroups", f"a process cannot join {', '.join(cgroup.paths)}")
-
-
-def _counts_processes() -> bool:
-    return _run_python(PROBE.format(root=_ROOT)) == 0
-
-
-def _run_python(code: str, *args: str, passed: tuple[int, ...] = ()) -> int:
-    actions = [(os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
-    for fd in passed:
-        os.set_inheritable(fd, True)
-    command = [sys.executable, "-I", "-S", "-c", code, *args]
-    pid = os.posix_spawn(command[0], command, dict(os.environ), file_actions=actions)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def open_doors(cgroup: Cgroup) -> tuple[int, ...]:

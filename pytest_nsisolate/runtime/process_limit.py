@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _COUNTS, _DOES_NOT = 0, 3
-#: Its errors, too, are "cannot be had".
-PROBE = (
-    "import sys; sys.path.insert(0, {root!r}); "
-    "from pytest_nsisolate.runtime.process_limit import probe; probe()"
-)
+_PROBE = "from pytest_nsisolate.runtime.process_limit import probe; probe()"
 
 
 def limit_processes(most: int) -> None:
@@ -28,6 +24,13 @@ def limit_processes(most: int) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
+def counts_processes() -> bool:
+    """Tell, from having tried, whether a user namespace of ours has a count of its own; errors mean no."""
+    from .bare_interpreter import run_bare
+
+    return run_bare(_PROBE) == _COUNTS
 
 
 def probe() -> NoReturn:

@@ -139,14 +139,9 @@ def _limit(resources: Resources) -> Callable[[], None]:
 
 
 def _process_limit() -> None:
-    import sys as interpreter
+    from ..process_limit import counts_processes
 
-    from ..process_limit import PROBE
-
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
-    command = [interpreter.executable, "-I", "-S", "-c", PROBE.format(root=root)]
-    pid = os.posix_spawn(command[0], command, dict(os.environ))
-    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+    if not counts_processes():
         raise UnsupportedError("RLIMIT_NPROC does not count per user namespace for this caller")
 
 

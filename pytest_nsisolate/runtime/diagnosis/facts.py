@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .. import syscalls as sys
+from ..cgroups.group import read
 from ..errors import UnsupportedError
 from ..mounts.mountinfo import unescaped
 from ..record import Record
@@ -56,15 +57,6 @@ def gather() -> Facts:
 def sysctl(name: str) -> str:
     """Return a sysctl's value, such as ``user.max_user_namespaces``, or an empty text."""
     return read(f"/proc/sys/{name.replace('.', '/')}").strip()
-
-
-def read(path: str) -> str:
-    """Return the text of a file, or an empty one if it cannot be read."""
-    try:
-        with open(path, errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 def _status() -> dict[str, str]:

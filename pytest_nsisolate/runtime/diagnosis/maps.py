@@ -37,7 +37,8 @@ def _map_of(file: str, own: int) -> tuple[IdMapping, ...]:
 
 
 def _subordinate(file: str) -> tuple[int, int]:
-    from .facts import read, user_name
+    from ..cgroups.group import read
+    from .facts import user_name
 
     for line in read(f"/etc/{file}").splitlines():
         words = line.split(":")
