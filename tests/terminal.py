@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -32,6 +33,8 @@ class Terminal:
 
         def control() -> None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            # Ignored by what a shell script starts in the background, such as us perhaps.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
         return subprocess.Popen(
             command,
