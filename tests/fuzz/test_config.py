@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pytest_nsisolate.runtime.errors import NsisolateError
 from pytest_nsisolate.runtime.plan import Plan
 from pytest_nsisolate.runtime.spec import config as spec
+from tests.capabilities import need
 from tests.unit.plans import whole_config
 from tests.unit.plans_seccomp import SECCOMP
 
@@ -62,7 +64,7 @@ def test_any_bytes(bundle: Path, raw: bytes) -> None:
 
 def test_seccomp_profiles(bundle: Path) -> None:
     """A profile that is a plan can be compiled, or is refused in a sentence then."""
-    pytest.importorskip("pyseccomp")
+    need(importlib.util.find_spec("pyseccomp") is not None, "pyseccomp")
     from pytest_nsisolate.runtime.seccomp.compile import compile_profile
 
     compiled = 0

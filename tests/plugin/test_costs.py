@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 
 import pytest
 
+from ..capabilities import need
 from .project import Project
 
 TESTS = """
@@ -126,7 +128,7 @@ def test_short_sandboxes_are_hidden(project: Project) -> None:
 @pytest.mark.parametrize("workers", [2])
 def test_with_xdist(project: Project, workers: int) -> None:
     """The costs of all workers' sandboxes are in one table."""
-    pytest.importorskip("xdist")
+    need(importlib.util.find_spec("xdist") is not None, "pytest-xdist")
     result = project.test(TESTS, "--nsisolate-stats", "-p", "xdist", "-n", str(workers))
     result.assert_outcomes(passed=3)
     lines = _section(result.stdout.str(), "cost of the sandboxes")
