@@ -25,12 +25,7 @@ from .options import (
     register_marks,
     wants_everything,
 )
-from .pytest_private import (
-    OpaqueRepr,
-    disarm_faulthandler,
-    forget_stray_exceptions,
-    setup_state,
-)
+from .pytest_private import OpaqueRepr, disarm_faulthandler, forget_stray_exceptions, setup_state
 from .pytest_private_output import interruptible
 from .runtime.errors import NsisolateError
 

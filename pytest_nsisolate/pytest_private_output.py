@@ -1,6 +1,6 @@
 """What this plugin uses of pytest's capturing and of its terminal that pytest does not promise.
 
-The other half of :mod:`.pytest_private`.
+A part of :mod:`.pytest_private`.
 """
 
 from __future__ import annotations

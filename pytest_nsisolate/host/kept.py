@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from ..pytest_private import base_temp, cache_directory, is_fixture_used
+from ..pytest_private import base_temp, is_fixture_used
+from ..pytest_private_files import cache_directory
 
 
 def kept_directories(config: pytest.Config) -> tuple[str, ...]:

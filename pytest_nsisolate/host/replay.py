@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ..pytest_private import record_in_xml
+from ..pytest_private_files import record_in_xml
 from ..wire import frames
 from ..wire.data import MalformedData
 from ..wire.exceptions import from_data

@@ -17,7 +17,8 @@ from typing import IO, Any
 import cloudpickle
 import pytest
 
-from ..pytest_private import base_temp, collected, log_file, worker_input, xml_family
+from ..pytest_private import base_temp, collected, worker_input
+from ..pytest_private_files import log_file, xml_family
 from ..pytest_private_output import terminal_markup, terminal_width
 from ..rootfs.kinds import Sandbox
 from ..rootfs.sandbox import Prepared, prepare

@@ -12,15 +12,8 @@ from typing import Any
 import pytest
 
 from .. import adapters
-from ..pytest_private import (
-    TellingXml,
-    install_xml,
-    let_faulthandler_write_to,
-    log_to,
-    remove_xml,
-    share_base_temp,
-    tell_what_is_cached,
-)
+from ..pytest_private import let_faulthandler_write_to, share_base_temp
+from ..pytest_private_files import TellingXml, install_xml, log_to, remove_xml, tell_what_is_cached
 from ..pytest_private_output import Terminal
 from ..wire import frames
 from ..wire.data import dump
