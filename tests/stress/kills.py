@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from . import bundles
@@ -83,35 +83,45 @@ def _pytest(enclosure: Enclosure) -> tuple[list[str], Path]:
     return [sys.executable, "-m", "pytest", *options], project
 
 
-def pytest_itself(enclosure: Enclosure, count: int) -> str:
-    """Send each signal *count* times to pytest."""
+def _signalled(
+    enclosure: Enclosure, count: int, send: Callable[[subprocess.Popen[bytes], signal.Signals], str]
+) -> Iterator[tuple[str, str, int, str]]:
+    """Let *send* send each signal *count* times, at random moments of a run of pytest each.
+
+    Yield the signal, what it hit, the exit code, and the output, when it is certain that nothing is left.
+    """
     command, project = _pytest(enclosure)
     moments = Moments(command, project)
-    codes: collections.Counter[str] = collections.Counter()
     for number in range(count * len(SIGNALS)):
         sent = SIGNALS[number % len(SIGNALS)]
         running = Started(command, project)
         moments.wait()
-        running.popen.send_signal(sent)
+        hit = send(running.popen, sent)
         code, output = running.finish()
-        enclosure.check(f"{sent.name} number {number} to pytest, which said {output[-1000:]}")
-        codes[f"{sent.name}: {code}"] += 1
+        enclosure.check(f"{sent.name} number {number} to {hit!r}, code {code}: {output[-2000:]}")
+        yield sent.name, hit, code, output
+
+
+def pytest_itself(enclosure: Enclosure, count: int) -> str:
+    """Send each signal *count* times to pytest."""
+
+    def send(popen: subprocess.Popen[bytes], sent: signal.Signals) -> str:
+        popen.send_signal(sent)
+        return "pytest"
+
+    codes: collections.Counter[str] = collections.Counter()
+    for name, _hit, code, _output in _signalled(enclosure, count, send):
+        codes[f"{name}: {code}"] += 1
     return f"{sum(codes.values())} signals to pytest, exit codes {dict(sorted(codes.items()))}"
 
 
 def inside_of_pytest(enclosure: Enclosure, count: int) -> str:
     """Send each signal *count* times to some process that pytest has started."""
-    command, project = _pytest(enclosure)
-    moments = Moments(command, project)
     told: collections.Counter[str] = collections.Counter()
-    for number in range(count * len(SIGNALS)):
-        sent = SIGNALS[number % len(SIGNALS)]
-        running = Started(command, project)
-        moments.wait()
-        hit = _signal_one_below(running.popen.pid, sent)
-        code, output = running.finish()
-        what = f"{sent.name} number {number} to {hit!r}, code {code}: {output[-2000:]}"
-        enclosure.check(what)
+    for name, hit, code, output in _signalled(
+        enclosure, count, lambda popen, sent: _signal_one_below(popen.pid, sent)
+    ):
+        what = f"{name} to {hit!r}, code {code}: {output[-2000:]}"
         assert code in (0, 1, 4), what
         assert "INTERNALERROR" not in output, what
         assert code == 0 or "nsisolate" in output or "failed" in output or "error" in output, what
