@@ -46,6 +46,15 @@ class Sitting:
         """Press a key."""
         self._terminal.type(key)
 
+    def begin(self, line: str) -> None:
+        """Begin to type a line, and see it.
+
+        Ctrl-C drops what was typed and not read: readline, told that there is something, waits for it then,
+        and takes no notice of signals.
+        """
+        self._terminal.type(line)
+        self._terminal.wait_for(line)
+
     def interrupts(self, text: str) -> None:
         """Press Ctrl-C at a prompt until *text* is shown.
 
@@ -196,7 +205,7 @@ def test_breakpoint(project: Project, user: Sitting) -> None:
     user.sees("PDB continue (IO-capturing resumed)")
     user.sees("PDB set_trace (IO-capturing turned off)")
     user.sees(PROMPT)
-    user.press("p num")
+    user.begin("p num")
     user.interrupts("--KeyboardInterrupt--")
     user.ask("p number + 100", "101")
     user.type("n")

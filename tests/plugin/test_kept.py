@@ -54,10 +54,12 @@ def test_hypothesis_examples(project: Project) -> None:
         """
         import os
         from hypothesis import given, settings, strategies as st
+        from hypothesis.database import DirectoryBasedExampleDatabase
 
         pids = set()
 
-        @settings(max_examples=200)
+        # Hypothesis keeps none by itself where CI is set.
+        @settings(max_examples=200, database=DirectoryBasedExampleDatabase(".hypothesis/examples"))
         @given(st.integers())
         def test_it(number):
             pids.add(os.getpid())
