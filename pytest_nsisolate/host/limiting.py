@@ -1,9 +1,9 @@
 """Limits of tests: how this machine enforces them, and what came of them.
 
 A test's cgroup is made here, with the rights of the caller, because nobody in a sandbox may. What the test
-gets is the opened ``cgroup.procs`` of each directory: its process writes itself in before anything of the
-test's runs, and closes them. The kernel asks for the rights of who has opened them (CVE-2021-4197), so it
-matters not that the process is in namespaces by then.
+gets is the opened ``cgroup.procs`` (v1: ``tasks``) of each directory: its process writes itself in before
+anything of the test's runs, and closes them. The kernel asks for the rights of who has opened them
+(CVE-2021-4197), so it matters not that the process is in namespaces by then.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 
 from ..limits import Limits, size_text
 from ..runtime.bare_interpreter import run_bare
-from ..runtime.cgroups.group import Cgroup
+from ..runtime.cgroups.group import Cgroup, entrance
 from ..runtime.cgroups.removal import oom_kills, remove
 from ..runtime.cgroups.series import Series
 from ..runtime.cgroups.usage import peak_memory, refused_forks
@@ -96,7 +96,7 @@ def open_doors(cgroup: Cgroup) -> tuple[int, ...]:
     fds: list[int] = []
     try:
         for path in cgroup.paths:
-            fds.append(os.open(f"{path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC))
+            fds.append(os.open(entrance(path), os.O_WRONLY | os.O_CLOEXEC))
     except OSError as error:
         for fd in fds:
             os.close(fd)

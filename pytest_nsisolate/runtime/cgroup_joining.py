@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from .cgroups.group import entrance
 from .cgroups.locate import UNIFIED, hierarchies
 from .errors import LifecycleError, SetupError
 from .record import Record
@@ -15,16 +16,13 @@ if TYPE_CHECKING:
 
     from .cgroups.group import Cgroup
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .cgroups.group import Cgroup
-
 
 class Target(Record):
     """The cgroup to join in one hierarchy, and where to go if that one takes no processes, or nowhere.
 
     *asked_for*: it was named on the command line, and nothing else will do. *own*: it is the container's own,
-    with its limits; *unit* is then the systemd unit that it belongs to, or an empty string.
+    with its limits; *unit* is then the systemd unit that it belongs to, or an empty string. *unified*: it is
+    one of v2.
     """
 
     directory: str
@@ -32,6 +30,7 @@ class Target(Record):
     asked_for: bool = False
     own: bool = False
     unit: str = ""
+    unified: bool = False
 
 
 def sub_cgroups(options: Iterable[str]) -> dict[str, str]:
@@ -75,20 +74,32 @@ def targets(pid: int, kept: Cgroup | None, below: Mapping[str, str]) -> tuple[Ta
         if asked:
             directory = f"{directory}/{asked[0].strip('/')}".rstrip("/")
         if asked or directory != ours.get(hierarchy.mount_point):
-            target = Target(directory=directory, otherwise=init, asked_for=bool(asked))
+            target = Target(
+                directory=directory,
+                otherwise=init,
+                asked_for=bool(asked),
+                unified=hierarchy.version == 2,
+            )
             if own and kept is not None:
                 target = target.replace(own=True, unit=kept.unit)
             found.append(target)
     return tuple(found)
 
 
-def join_cgroups(found: Iterable[Target]) -> None:
-    """Move the calling process into cgroups. Raises SetupError.
+def v2_directory(found: Iterable[Target]) -> str:
+    """Return the directory to join in the v2 hierarchy, or an empty string."""
+    return next((target.directory for target in found if target.unified), "")
+
+
+def join_cgroups(found: Iterable[Target], born_in: str = "") -> None:
+    """Move the calling process into cgroups, but for *born_in*, where it is. Raises SetupError.
 
     An ordinary user may not be able to. Where the container has a cgroup of its own, every process of it
     has to be there; where it has none, nothing is lost: there are no limits.
     """
     for target in found:
+        if target.directory == born_in:
+            continue
         try:
             _join(target.directory)
         except OSError as error:
@@ -109,7 +120,7 @@ def join_cgroups(found: Iterable[Target]) -> None:
 
 
 def _join(directory: str) -> None:
-    fd = os.open(f"{directory}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+    fd = os.open(entrance(directory), os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(fd, b"0")
     finally:

@@ -10,7 +10,8 @@ import os
 
 from . import namespaces, own_executable
 from . import syscalls as sys
-from .cgroup_joining import join_cgroups
+from .cgroup_fork import fork_into
+from .cgroup_joining import join_cgroups, v2_directory
 from .channel import FORKED, GO, READY, TERMINAL, Channel
 from .descriptors import close_all_but
 from .errors import KernelCallError, LifecycleError, SetupError
@@ -86,11 +87,21 @@ def launch_in(
     kinds = [kind for kind, flag in namespaces.CLONE_FLAGS.items() if flag & joined.flags]
     options.detail(f"nsexec container setup: joined: {', '.join(kinds)} of process {pid}")
 
-    def first_stage(channel: Channel) -> NoReturn:
-        _first_stage(joined, plan, channel, options)
+    born_in = ""
 
+    def fork() -> int:
+        nonlocal born_in
+        pid, born_in = fork_into(v2_directory(cgroups))
+        return pid
+
+    def first_stage(channel: Channel) -> NoReturn:
+        _first_stage(joined, plan, channel, options, born_in)
+
+    # Where it is bound to other CPUs before it joins, it joins by itself.
+    bound = process.exec_cpu_affinity is not None
+    rest = [TERMINAL, READY] if process.terminal else [READY]
     try:
-        return attend_fork(first_stage, [TERMINAL, READY] if process.terminal else [READY])
+        return attend_fork(first_stage, rest, fork=os.fork if bound else fork)
     finally:
         os.close(root_fd)
         os.close(proc_fd)
@@ -134,7 +145,9 @@ def _open_root(pid: int) -> int:
         raise SetupError("rootfs", f"open /proc/{pid}/root", error.errno or 0) from error
 
 
-def _first_stage(joined: Joiner, plan: Plan, channel: Channel, options: LaunchOptions) -> NoReturn:
+def _first_stage(
+    joined: Joiner, plan: Plan, channel: Channel, options: LaunchOptions, born_in: str
+) -> NoReturn:
     try:
         process = plan.process
         assert process is not None, "the caller has put it there"
@@ -144,7 +157,7 @@ def _first_stage(joined: Joiner, plan: Plan, channel: Channel, options: LaunchOp
         affinity = process.exec_cpu_affinity
         if affinity is not None:
             bind_to_cpus(affinity.initial)
-        join_cgroups(joined.cgroups)
+        join_cgroups(joined.cgroups, born_in)
         if affinity is not None:
             bind_to_cpus(affinity.final)
         ourselves = own_executable.note(plan)

@@ -86,7 +86,7 @@ def launch(
         init.first_stage(plan, channel, second_stage, preparation)
 
     try:
-        launched = attend_fork(first_stage, [*rest, READY], write_maps, on_built)
+        launched = attend_fork(first_stage, [*rest, READY], write_maps, on_built, preparation.fork)
     except ChannelError as error:
         preparation.explain(error)
         raise
@@ -105,6 +105,7 @@ def attend_fork(
     rest: list[int],
     on_fork: Callable[[int, Channel], None] | None = None,
     on_built: Callable[[int], None] | None = None,
+    fork: Callable[[], int] = os.fork,
 ) -> Launched:
     """Fork *first_stage* and hold the conversation up to READY; *rest* is what it has to say.
 
@@ -113,7 +114,7 @@ def attend_fork(
     sys.prctl(sys.PR_SET_CHILD_SUBREAPER, 1, name="PR_SET_CHILD_SUBREAPER, 1")
     ours, theirs = Channel.pair()
     try:
-        first = os.fork()
+        first = fork()
     except OSError as error:
         ours.close()
         theirs.close()

@@ -6,14 +6,16 @@ import json
 import os
 import struct
 import subprocess
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pytest_nsisolate.runtime.cgroup_fork import fork_into
 from pytest_nsisolate.runtime.cgroups import devices, limits, v2
-from pytest_nsisolate.runtime.cgroups.group import Cgroup, create
+from pytest_nsisolate.runtime.cgroups.group import Cgroup, create, read
 from pytest_nsisolate.runtime.cgroups.locate import UNIFIED, Hierarchy, parse
 from pytest_nsisolate.runtime.cgroups.removal import freeze, is_frozen, kill, pids, remove, thaw
 from pytest_nsisolate.runtime.cgroups.stats import stats
@@ -327,6 +329,25 @@ def test_a_device_program_is_in_force(cgroup: Cgroup) -> None:
     for _ in range(3):
         install(unified, devices.program([DENY_ALL]))
     subprocess.run(["sh", "-c", script], preexec_fn=cgroup.join, check=True)
+
+
+def test_a_child_is_born_in_a_cgroup(cgroup: Cgroup) -> None:
+    """It is there from the start, and ends as any child; where that cannot be, it is an ordinary fork."""
+    unified = cgroup.v2_directory
+    capabilities.need(unified is not None, "a cgroup v2 hierarchy")
+    assert unified is not None
+    for directory, born_in in (
+        (unified, unified),
+        ("/proc", ""),
+        (f"{unified}/none", ""),
+        ("", ""),
+    ):
+        pid, said = fork_into(directory)
+        if pid == 0:
+            there = threading.current_thread() is threading.main_thread()
+            os._exit(2 * (str(os.getpid()) in read(f"{unified}/cgroup.procs").split()) + there)
+        _pid, status = os.waitpid(pid, 0)
+        assert (said, os.waitstatus_to_exitcode(status)) == (born_in, 3 if born_in else 1)
 
 
 def test_stats_have_runcs_words(cgroup: Cgroup, sleeper: subprocess.Popen[bytes]) -> None:

@@ -63,6 +63,11 @@ class Cgroup(Record):
         return dict(self.directories).get(controller)
 
     @property
+    def v2_directory(self) -> str | None:
+        """Return the directory of the v2 hierarchy."""
+        return self.directory(UNIFIED)
+
+    @property
     def shared(self) -> list[str]:
         """Return the directories that others were in before: not the container's to kill or remove."""
         return [] if self.unit else [path for path in self.paths if path not in self.made]
@@ -70,14 +75,16 @@ class Cgroup(Record):
     @property
     def v2_controllers(self) -> tuple[str, ...]:
         """Return the controllers that the v2 directory has."""
-        unified = self.directory(UNIFIED)
+        unified = self.v2_directory
         return tuple(read(f"{unified}/cgroup.controllers").split()) if unified else ()
 
-    def join(self) -> None:
-        """Move the calling process in."""
+    def join(self, born_in: str = "") -> None:
+        """Move the calling process, which has one thread, in; but for *born_in*, where it is."""
         for path in self.paths:
+            if path == born_in:
+                continue
             try:
-                write(f"{path}/cgroup.procs", "0", "")
+                write(entrance(path), "0", "")
             except SetupError as error:
                 if not self.unit or error.errno not in NO_RIGHTS:
                     raise
@@ -118,7 +125,7 @@ class Cgroup(Record):
 
     def _check_memory(self, limit: int, swap: int) -> None:
         """Refuse limits that are below what is in use: on v2 the kernel would kill, on v1 it refuses."""
-        unified = self.directory(UNIFIED)
+        unified = self.v2_directory
         if not unified or "memory" not in self.v2_controllers:
             return
         used = int(read(f"{unified}/memory.current") or 0)
@@ -173,7 +180,7 @@ class Cgroup(Record):
             for file, line in devices.lines(rules):
                 write(f"{directory}/{file}", line, "linux.resources.devices: ")
             return
-        unified = self.directory(UNIFIED)
+        unified = self.v2_directory
         if unified is None:
             raise UnsupportedError("linux.resources.devices: there is no cgroup that could")
         from .device_program import install
@@ -184,6 +191,15 @@ class Cgroup(Record):
 def _bound_each_other(pair: list[Write]) -> bool:
     names = {entry.field.rpartition(".")[2] for entry in pair}
     return names in ({"limit", "swap"}, {"period", "quota"}, {"realtimePeriod", "realtimeRuntime"})
+
+
+def entrance(path: str) -> str:
+    """Return the file by which a process of one thread moves itself to a cgroup.
+
+    With ``tasks``, which only v1 has, the kernel need not wait until nobody forks or exits.
+    """
+    tasks = f"{path}/tasks"
+    return tasks if os.path.exists(tasks) else f"{path}/cgroup.procs"
 
 
 def read(path: str) -> str:
