@@ -46,12 +46,13 @@ class Environments:
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache / "environments"
+        self._sources = _digest_of_sources()
 
     def python(self, peer: Peer, *more: str) -> str:
         """Return the interpreter of the peer's environment, in which *more* is installed, too."""
         requirements = [*peer.requirements, *more]
         if peer.with_plugin:
-            requirements += ["-e", str(CHECKOUT)]
+            requirements.append(str(CHECKOUT))
         digest = hashlib.sha256(" ".join([sys.version, *requirements]).encode()).hexdigest()[:8]
         directory = self._cache / f"{peer.name}-{digest}"
         python = str(directory / "bin/python")
@@ -60,5 +61,21 @@ class Environments:
             print(f"making the environment {directory.name}", file=sys.stderr)
             run([sys.executable, "-m", "venv", str(directory)])
             run([python, "-m", "pip", "install", "-q", *requirements])
-            (directory / "complete").touch()
+            (directory / "complete").write_text(self._sources)
+        elif peer.with_plugin and (directory / "complete").read_text() != self._sources:
+            # As its users have it: a checkout's modules are compiled in each sandbox anew.
+            command = [python, "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps"]
+            run([*command, str(CHECKOUT)])
+            (directory / "complete").write_text(self._sources)
         return python
+
+
+def _digest_of_sources() -> str:
+    """Return what changes with the package."""
+    digest = hashlib.sha256()
+    for path in [
+        CHECKOUT / "pyproject.toml",
+        *sorted((CHECKOUT / "pytest_nsisolate").rglob("*.py")),
+    ]:
+        digest.update(bytes(path.relative_to(CHECKOUT)) + b"\0" + path.read_bytes())
+    return digest.hexdigest()

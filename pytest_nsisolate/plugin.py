@@ -8,6 +8,7 @@ not replaced, so that whatever does replace it (reruns, say) works, each attempt
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -112,7 +113,9 @@ class Isolation:
         option = self._config.option
         is_for_others = option.collectonly or getattr(option, "dist", "no") != "no"
         if not is_for_others and _IS_LINUX and wants_everything(self._config):
-            self._launcher = self._launcher_now()
+            # What is in the way is told where the sandbox is built.
+            with suppress(NsisolateError):
+                self._launcher = self._launcher_now()
 
     def _launcher_now(self) -> Launcher:
         """Return the launcher that was started ahead, or a new one."""
@@ -163,8 +166,11 @@ class Isolation:
     def _open(
         self, paths: dict[Sandbox, list[str]], limited: dict[Limits, str], tests: int
     ) -> None:
-        if not self._unavailable:
-            self._launcher = self._launcher_now()  # it starts while we import
+        try:
+            if not self._unavailable:
+                self._launcher = self._launcher_now()  # it starts while we import
+        except NsisolateError as error:
+            self._unavailable = str(error)
         from . import originals
         from .host.diagnosis import explained
         from .host.pool import Pool

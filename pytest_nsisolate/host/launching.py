@@ -15,6 +15,7 @@ import pytest
 
 from ..pytest_private_output import global_captures, original_stdin
 from ..runtime.bare_interpreter import bare
+from ..runtime.errors import SetupError, call_of
 
 _LAUNCH = "from pytest_nsisolate.runtime.factory.launch import main; main()"
 
@@ -26,6 +27,13 @@ class Launcher:
     """A running launcher: *factory* and *template* are our ends of those sockets, *order* is written to."""
 
     def __init__(self, config: pytest.Config) -> None:
+        """Start it. Raises SetupError."""
+        try:
+            self._start(config)
+        except OSError as error:
+            raise SetupError("launcher", call_of(error), error.errno or 0) from error
+
+    def _start(self, config: pytest.Config) -> None:
         self.factory, factory = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.template, template = socket.socketpair()
         order, self.order = os.pipe()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from ..limits import Limits, size_text
+from ..limits import NO_LIMITS, Limits, size_text
 from ..runtime.bare_interpreter import run_bare
 from ..runtime.cgroups.group import Cgroup, entrance
 from ..runtime.cgroups.removal import oom_kills, remove
@@ -43,6 +43,8 @@ def new_series() -> Series:
 
 def find_enforcement(limits: Limits) -> Enforcement:
     """Return how *limits* are enforced, tried for real. Raises NsisolateError if they cannot be."""
+    if limits == NO_LIMITS:
+        return Enforcement()
     series = new_series()
     resources = _resources(limits, series)
     try:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
-from ..limits import NO_LIMITS, Limits
+from ..limits import Limits
 from ..options import Request
 from ..pytest_private_output import write_line
 from ..rootfs.kinds import Sandbox
 from ..rootfs.sandbox import readonly_projects
 from ..runtime.errors import NsisolateError, SetupError, call_of
 from .coverage import CoverageOfTests
-from .fixtures import ship_host_fixtures
 from .launching import Launcher
-from .limiting import Enforcement, Limited, find_enforcement, new_series
-from .order import chain_of
-from .run import Run
 from .template import Template
-from .torn_down import TornDown
+
+if TYPE_CHECKING:
+    from .limiting import Enforcement
+    from .run import Run
+    from .torn_down import TornDown
 
 
 @contextmanager
@@ -54,7 +55,7 @@ class Pool:
         self._templates: dict[Sandbox, Template] = {}
         self._failures: dict[Sandbox, NsisolateError] = {}
         self._limited = limited
-        self._enforcements = {NO_LIMITS: Enforcement()}
+        self._enforcements: dict[Limits, Enforcement] = {}
         self._overlay = True
         self._said: set[str] = set()
         self._kept_for: pytest.Item | None = None
@@ -87,7 +88,11 @@ class Pool:
             return self._try(sandbox.replace(overlay=False))
 
     def _try(self, sandbox: Sandbox) -> Template:
-        series = new_series() if self._limited else None
+        series = None
+        if self._limited:
+            from .limiting import new_series
+
+            series = new_series()
         paths = self._paths.get(sandbox, [])
         launcher, self._launcher = self._launcher or Launcher(self._config), None
         try:
@@ -102,6 +107,10 @@ class Pool:
                     launcher,
                     series,
                 )
+                # What runs tests is imported while their sandbox is made.
+                from . import fixtures, limiting, run, torn_down  # noqa: F401
+
+                template.start()
         except BaseException:
             launcher.discard()
             raise
@@ -113,10 +122,16 @@ class Pool:
 
     def prepare_limits(self, limits: Limits) -> None:
         """Find out how *limits* are enforced. Raises NsisolateError if they cannot be."""
+        from .limiting import find_enforcement
+
         self._enforcements[limits] = find_enforcement(limits)
 
     def run(self, item: pytest.Item, request: Request, following: str | None) -> Run:
         """Start an isolated run of *item*; *following* is the id of what will be run in that sandbox next."""
+        from .fixtures import ship_host_fixtures
+        from .limiting import Limited
+        from .run import Run
+
         fixtures = ship_host_fixtures(item, self._config.getini("nsisolate_host_fixtures"))
         template = self.template_for(request.sandbox)
         if self._kept_for is not None and self._kept_for is not item:
@@ -133,6 +148,9 @@ class Pool:
 
         What was recorded in the meantime is recorded here, as being of *item*, the one before it.
         """
+        from .order import chain_of
+        from .torn_down import TornDown
+
         self._kept_for = nextitem
         results = []
         for template in self._live():

@@ -5,16 +5,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import pickle
 import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import cloudpickle
 import pytest
 
 from ..pytest_private import base_temp, collected, worker_input
@@ -22,11 +20,9 @@ from ..pytest_private_files import log_file, xml_family
 from ..pytest_private_output import terminal_markup, terminal_width
 from ..rootfs.kinds import Sandbox
 from ..rootfs.sandbox import Prepared, prepare
-from ..runtime.cgroups.series import Series
 from ..runtime.channel import KILL_HOLDER, SIGNAL, TEMPLATE_ENDED, Channel
 from ..runtime.channel import READY as FACTORY_READY
 from ..runtime.errors import ChannelError, NsisolateError, SetupError
-from ..runtime.factory.holder import inner_flags, outer_flags
 from ..runtime.outcome import Exited, Signalled, of_wait_status
 from ..runtime.spec.writer import to_config
 from ..wire import frames
@@ -37,6 +33,10 @@ from .coverage import CoverageOfTests
 from .coverage import order_of as coverage_order
 from .kept import kept_directories
 from .launching import Launcher
+
+if TYPE_CHECKING:
+    from ..runtime.cgroups.series import Series
+    from ..runtime.plan import Plan
 
 _TEMPLATE = (
     "import gc; thresholds = gc.get_threshold(); gc.set_threshold(0); import sys; sys.path[:] = {path!r}; "
@@ -59,7 +59,10 @@ class TemplateLost(NsisolateError):
 
 
 class Template:
-    """A running template and the files that its tests' output goes to."""
+    """A template and the files that its tests' output goes to; its sandbox is being made from the first.
+
+    It can be used after :meth:`start`. What is imported in between costs no time.
+    """
 
     def __init__(
         self,
@@ -92,11 +95,7 @@ class Template:
         # A root of the user's own need not hold an interpreter; the template lives in an ordinary one.
         ordinary = prepare(sandbox.replace(rootfs=""), cwd=cwd) if sandbox.rootfs else None
         self._send_order(prepared, ordinary, cwd)
-        try:
-            self._start(prepared, cwd)
-        except BaseException:
-            self.kill()
-            raise
+        self._plan, self._cwd = prepared.plan, cwd
 
     def _send_order(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> None:
         launcher = self._launcher
@@ -123,9 +122,20 @@ class Template:
             },
         }
 
-    def _start(self, prepared: Prepared, cwd: str) -> None:
+    def start(self) -> None:
+        """Wait until tests can be run. Raises NsisolateError; nothing is left behind then."""
+        try:
+            self._start(self._plan)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _start(self, plan: Plan) -> None:
+        import cloudpickle
+
+        from ..runtime.factory.holder import inner_flags, outer_flags
+
         self.factory.receive(FACTORY_READY)
-        plan = prepared.plan
         assert plan.process is not None
         assert plan.process.capabilities is not None
         start = {
@@ -136,7 +146,7 @@ class Template:
             "markup": terminal_markup(self._config),
             "width": terminal_width(self._config),
             "xml_family": xml_family(self._config),
-            "cwd": cwd,
+            "cwd": self._cwd,
             "nodeids": collected(self._config),
             "basetemp": self._base_temp,
             "environ": dict(os.environ),
@@ -251,6 +261,8 @@ class Template:
 
     def tear_down(self, chain: list[list[str]]) -> Any:
         """Tear down what an item with that *chain* does not need; return errors and output."""
+        import pickle
+
         order = {"chain": chain, "terminal": self.terminal_state}
         self.tell(frames.TEAR_DOWN, pickle.dumps(order))
         return self.expect(frames.TORN_DOWN)

@@ -156,7 +156,9 @@ def set_capabilities(wanted: Capabilities, keep: int = 0) -> None:
     try:
         try:
             sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)
-        except KernelCallError:
+        except KernelCallError as error:
+            if error.errno != errno.EPERM:
+                raise
             # Only what the bounding set has, or is inheritable already; looked at only if it has to be.
             inheritable &= _bounding()
             sys.capset(effective=effective, permitted=permitted, inheritable=inheritable)

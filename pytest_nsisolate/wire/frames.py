@@ -50,13 +50,13 @@ LOG_REPORT = 33
 WARNING = 34
 STOP = 35
 DONE = 36
-#: Instead of all the others: a step of entering the sandbox failed.
-NOT_ENTERED = 40
 COVERAGE = 37
 XML = 38
 CACHE = 39
 DEBUGGER = 40
 COLLECTED = 41
+#: Instead of all the others: a step of entering the sandbox failed.
+NOT_ENTERED = 42
 
 HEADER = 5
 #: A report with its output; what a hostile test could make the host hold at a time.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,6 +24,14 @@ def pair() -> Iterator[Pair]:
     left, right = socket.socketpair()
     with left, right:
         yield left, right
+
+
+def test_no_two_kinds_are_the_same() -> None:
+    """A kind says which message a frame is."""
+    text = Path(frames.__file__).read_text().partition("HEADER")[0]
+    kinds = re.findall(r"^([A-Z_]+) = (\d+)", text, re.MULTILINE)
+    assert len(kinds) > 20
+    assert len({number for _name, number in kinds}) == len(kinds)
 
 
 def read_all(reader: frames.FrameReader) -> list[tuple[int, bytes]]:
