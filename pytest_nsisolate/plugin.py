@@ -303,6 +303,7 @@ class Isolation:
                 from .costs import add_cost
 
                 add_cost(report, cost)
+            del item.stash[_RUN]  # the session keeps its items, and needs nothing more of this
             raise run.remote_phase("teardown", report)
         result = yield
         if self._pool is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
-from ..pytest_private import OpaqueRepr, mend_subtest, set_failed_subtests
+from ..pytest_private import OpaqueRepr, mend_subtest, set_failed_subtests, share_id
 from ..wire.data import MalformedData
 
 _OUTCOMES = ("passed", "failed", "skipped")
@@ -28,8 +29,7 @@ def rebuild(item: pytest.Item, message: Any) -> pytest.TestReport:
     if data["nodeid"] != item.nodeid:
         raise MalformedData(f"a report of {data['nodeid']!r}")
     check_report(data)
-    # Where the item is, the host knows.
-    data["location"] = item.location
+    _share_texts(data, item)
     config = item.config
     report = config.hook.pytest_report_from_serializable(config=config, data=data)
     if not isinstance(report, pytest.TestReport):
@@ -37,6 +37,7 @@ def rebuild(item: pytest.Item, message: Any) -> pytest.TestReport:
     printed = message.get("opaque")
     if printed is not None and isinstance(report.longrepr, str):
         report.longrepr = OpaqueRepr(report.longrepr, printed=str(printed))
+    share_id(report, item)
     mend_subtest(report, data)
     check_longrepr(report)
     failed = message.get("failed_subtests", 0)
@@ -44,6 +45,16 @@ def rebuild(item: pytest.Item, message: Any) -> pytest.TestReport:
         raise MalformedData(f"{failed!r} failed subtests")
     set_failed_subtests(config, report, failed)
     return report
+
+
+def _share_texts(data: Any, item: pytest.Item) -> None:
+    """Have the same text once: pytest keeps all reports, three of each test."""
+    # Where the item is, the host knows.
+    data.update(nodeid=item.nodeid, location=item.location)
+    for name in ("outcome", "when"):
+        data[name] = sys.intern(data[name])
+    if "keywords" in data:
+        data["keywords"] = {sys.intern(name): value for name, value in data["keywords"].items()}
 
 
 def check_report(data: Any) -> None:
