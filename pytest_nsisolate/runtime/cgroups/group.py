@@ -199,7 +199,7 @@ def entrance(path: str) -> str:
     With ``tasks``, which only v1 has, the kernel need not wait until nobody forks or exits.
     """
     tasks = f"{path}/tasks"
-    return tasks if os.path.exists(tasks) else f"{path}/cgroup.procs"
+    return tasks if os.access(tasks, os.W_OK) else f"{path}/cgroup.procs"
 
 
 def read(path: str) -> str:
