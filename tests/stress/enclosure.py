@@ -54,7 +54,7 @@ class Enclosure:
 
     def __init__(self) -> None:
         for path in snapshot.DIRECTORIES:
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", path], check=True)
+            _empty(path)
         self._cgroups = _make_cgroups() if os.geteuid() == 0 else []
         self.directory = Path("/dev/shm/scenario")
         self.directory.mkdir()
@@ -93,6 +93,20 @@ class Enclosure:
                 except OSError:
                     continue  # it is in use still, and has been reported
         shutil.rmtree(self.directory)
+
+
+def _empty(path: str) -> None:
+    """Mount a tmpfs on *path*, in which we are still there, if we are run from there."""
+    needed = {str(CHECKOUT), sys.prefix, sys.base_prefix}
+    ours = {name: os.open(name, os.O_PATH) for name in needed if name.startswith(f"{path}/")}
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", path], check=True)
+    for name, fd in ours.items():
+        os.makedirs(name)
+        source = f"/proc/self/fd/{fd}"
+        subprocess.run(
+            ["mount", "--no-canonicalize", "--rbind", source, name], pass_fds=[fd], check=True
+        )
+        os.close(fd)
 
 
 def _make_cgroups() -> list[str]:

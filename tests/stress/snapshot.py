@@ -31,6 +31,8 @@ def take(cgroups: list[str]) -> set[str]:
             continue  # that of the directory itself
     for top in (*DIRECTORIES, *cgroups):
         for where, names, files in os.walk(top):
+            # What is mounted here has a line of its own.
+            names[:] = [name for name in names if not os.path.ismount(f"{where}/{name}")]
             found |= {f"file {where}/{n}" for n in [*names, *(() if top in cgroups else files)]}
     for kind in ("msg", "sem", "shm"):
         found |= {f"{kind} {line}" for line in _lines(f"/proc/sysvipc/{kind}")[1:]}
