@@ -9,18 +9,18 @@ from __future__ import annotations
 import os
 
 from .errors import KernelCallError
-from .syscalls_fork import fork_into_cgroup
 
 
 def fork_into(directory: str) -> tuple[int, str]:
-    """Fork as os.fork() into a cgroup of v2; as ever where there is none, or the kernel refuses.
+    """Fork as os.fork(), into a cgroup of v2; as ever if *directory* is empty, or the kernel refuses.
 
-    Joining says why, then.
-
-    Returns 0 in the child, and its pid in the parent; and the directory that the child need not join, or "".
+    Joining says why, then. Returns 0 in the child, and its pid in the parent; and the directory that the
+    child need not join, or "".
     """
     if not directory:
         return os.fork(), ""
+    from .syscalls_fork import fork_into_cgroup
+
     try:
         fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:

@@ -57,13 +57,17 @@ def first_stage(
     channel: Channel,
     second_stage: SecondStage,
     preparation: Preparation = NOTHING,
+    born_in: str = "",
 ) -> NoReturn:
-    """Enter the plan's namespaces, fork, and let the child go on with *second_stage*."""
+    """Enter the plan's namespaces, fork, and let the child go on with *second_stage*.
+
+    *born_in* is the directory of the cgroup of v2 that we are in already, or empty.
+    """
     try:
         reset_signals()
         os.umask(0)
         ourselves = own_executable.note(plan)
-        preparation.join()
+        preparation.join(born_in)
         preparation.make_devices(plan)
         # The files of /proc/self are ours only until we become somebody else.
         if plan.process is not None:

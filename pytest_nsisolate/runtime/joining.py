@@ -10,7 +10,6 @@ import os
 
 from . import namespaces, own_executable
 from . import syscalls as sys
-from .cgroup_fork import fork_into
 from .cgroup_joining import join_cgroups, v2_directory
 from .channel import FORKED, GO, READY, TERMINAL, Channel
 from .descriptors import close_all_but
@@ -87,21 +86,14 @@ def launch_in(
     kinds = [kind for kind, flag in namespaces.CLONE_FLAGS.items() if flag & joined.flags]
     options.detail(f"nsexec container setup: joined: {', '.join(kinds)} of process {pid}")
 
-    born_in = ""
-
-    def fork() -> int:
-        nonlocal born_in
-        pid, born_in = fork_into(v2_directory(cgroups))
-        return pid
-
-    def first_stage(channel: Channel) -> NoReturn:
+    def first_stage(channel: Channel, born_in: str) -> NoReturn:
         _first_stage(joined, plan, channel, options, born_in)
 
     # Where it is bound to other CPUs before it joins, it joins by itself.
-    bound = process.exec_cpu_affinity is not None
+    directory = v2_directory(cgroups) if process.exec_cpu_affinity is None else ""
     rest = [TERMINAL, READY] if process.terminal else [READY]
     try:
-        return attend_fork(first_stage, rest, fork=os.fork if bound else fork)
+        return attend_fork(first_stage, rest, cgroup=directory)
     finally:
         os.close(root_fd)
         os.close(proc_fd)

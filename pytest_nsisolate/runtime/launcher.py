@@ -8,6 +8,7 @@ import os
 
 from . import init, namespaces
 from . import syscalls as sys
+from .cgroup_fork import fork_into
 from .channel import (
     BUILT,
     FORKED,
@@ -82,11 +83,13 @@ def launch(
     if init.has_runtime_hooks(plan):
         rest.append(BUILT)
 
-    def first_stage(channel: Channel) -> NoReturn:
-        init.first_stage(plan, channel, second_stage, preparation)
+    def first_stage(channel: Channel, born_in: str) -> NoReturn:
+        init.first_stage(plan, channel, second_stage, preparation, born_in)
 
     try:
-        launched = attend_fork(first_stage, [*rest, READY], write_maps, on_built, preparation.fork)
+        launched = attend_fork(
+            first_stage, [*rest, READY], write_maps, on_built, preparation.v2_directory
+        )
     except ChannelError as error:
         preparation.explain(error)
         raise
@@ -101,27 +104,28 @@ def launch(
 
 
 def attend_fork(
-    first_stage: Callable[[Channel], NoReturn],
+    first_stage: Callable[[Channel, str], NoReturn],
     rest: list[int],
     on_fork: Callable[[int, Channel], None] | None = None,
     on_built: Callable[[int], None] | None = None,
-    fork: Callable[[], int] = os.fork,
+    cgroup: str = "",
 ) -> Launched:
     """Fork *first_stage* and hold the conversation up to READY; *rest* is what it has to say.
 
+    *cgroup* is the directory of a cgroup of v2 to be born in, if that can be: *first_stage* is told.
     Makes the calling process a subreaper: the container process's own parent exits after the fork.
     """
     sys.prctl(sys.PR_SET_CHILD_SUBREAPER, 1, name="PR_SET_CHILD_SUBREAPER, 1")
     ours, theirs = Channel.pair()
     try:
-        first = fork()
+        first, born_in = fork_into(cgroup)
     except OSError as error:
         ours.close()
         theirs.close()
         raise SetupError("fork", "fork()", error.errno or 0, _fork_hint(error)) from error
     if first == 0:
         ours.close()
-        first_stage(theirs)
+        first_stage(theirs, born_in)
     theirs.close()
     pids = [first]
     on_its_own = False

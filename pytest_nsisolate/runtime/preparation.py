@@ -35,7 +35,6 @@ class Preparation:
         self.held_root = ""
         self.binds: dict[int, int] = {}
         self.devices: dict[str, int] = {}
-        self._born_in = ""
 
     def make_devices(self, plan: Plan) -> None:
         """Make what a user namespace may not: for the container's first process, before it is in one."""
@@ -44,21 +43,16 @@ class Preparation:
 
             self.devices = make_outside(plan)
 
-    def fork(self) -> int:
-        """Fork the container's first process; where the kernel can, into its cgroup."""
-        directory = self.cgroup.v2_directory if self.cgroup is not None else None
-        if directory is None:
-            return os.fork()
-        from .cgroup_fork import fork_into
+    @property
+    def v2_directory(self) -> str:
+        """Return the directory of the cgroup in the v2 hierarchy, or an empty string."""
+        return (self.cgroup.v2_directory or "") if self.cgroup is not None else ""
 
-        pid, self._born_in = fork_into(directory)
-        return pid
-
-    def join(self) -> None:
-        """Be in the container's groups; for its first process, before any namespace is entered."""
+    def join(self, born_in: str) -> None:
+        """Be in the container's groups, but for *born_in*; before any namespace is entered."""
         # A cgroup namespace takes the cgroup that its creator is in as its root.
         if self.cgroup is not None:
-            self.cgroup.join(self._born_in)
+            self.cgroup.join(born_in)
         if self.class_of_service is not None:
             self.class_of_service.join()
 
