@@ -10,6 +10,8 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -23,17 +25,21 @@ _LAUNCH = "from pytest_nsisolate.runtime.factory.launch import main; main()"
 _END_WITHIN = 5.0
 
 
+@contextmanager
+def as_setup_error(step: str) -> Iterator[None]:
+    """Say which *step* it is that the kernel refuses, for want of descriptors or processes, say."""
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(step, call_of(error), error.errno or 0) from error
+
+
 class Launcher:
     """A running launcher: *factory* and *template* are our ends of those sockets, *order* is written to."""
 
+    @as_setup_error("launcher")
     def __init__(self, config: pytest.Config) -> None:
         """Start it. Raises SetupError."""
-        try:
-            self._start(config)
-        except OSError as error:
-            raise SetupError("launcher", call_of(error), error.errno or 0) from error
-
-    def _start(self, config: pytest.Config) -> None:
         self.factory, factory = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.template, template = socket.socketpair()
         order, self.order = os.pipe()

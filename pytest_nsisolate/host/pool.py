@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,24 +11,15 @@ from ..options import Request
 from ..pytest_private_output import write_line
 from ..rootfs.kinds import Sandbox
 from ..rootfs.sandbox import readonly_projects
-from ..runtime.errors import NsisolateError, SetupError, call_of
+from ..runtime.errors import NsisolateError, SetupError
 from .coverage import CoverageOfTests
-from .launching import Launcher
+from .launching import Launcher, as_setup_error
 from .template import Template
 
 if TYPE_CHECKING:
     from .limiting import Enforcement
     from .run import Run
     from .torn_down import TornDown
-
-
-@contextmanager
-def _as_setup_error(step: str) -> Iterator[None]:
-    """Say which *step* it is that the kernel refuses, for want of descriptors or processes, say."""
-    try:
-        yield
-    except OSError as error:
-        raise SetupError(step, call_of(error), error.errno or 0) from error
 
 
 class Pool:
@@ -96,7 +85,7 @@ class Pool:
         paths = self._paths.get(sandbox, [])
         launcher, self._launcher = self._launcher or Launcher(self._config), None
         try:
-            with _as_setup_error("template"):
+            with as_setup_error("template"):
                 template = Template(
                     self._config,
                     sandbox,
@@ -140,7 +129,7 @@ class Pool:
         if request.limits not in self._enforcements:
             self.prepare_limits(request.limits)
         limited = Limited(request.limits, self._enforcements[request.limits], template.series)
-        with _as_setup_error("run"):
+        with as_setup_error("run"):
             return Run(template, item, request, fixtures, limited, following)
 
     def tear_down_to(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[TornDown]:
