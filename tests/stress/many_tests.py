@@ -36,7 +36,9 @@ def pytest_runtest_logfinish():
     if done % EVERY:
         return
     found = list(processes())
-    factories = {pid for pid, _parent, name, *_ in found if name == "nsisolate: fact"}
+    named = {pid: parent for pid, parent, name, *_ in found if name == "nsisolate: fact"}
+    # Not what one of them has just forked, and has still its name.
+    factories = {pid for pid, parent in named.items() if parent not in named}
     seen = {"tests": done}
     for pid, parent, name, resident, descriptors in found:
         if pid == os.getpid():
