@@ -52,6 +52,7 @@ class Environments:
         """Return the interpreter of the peer's environment, in which *more* is installed, too."""
         requirements = [*peer.requirements, *more]
         if peer.with_plugin:
+            # As its users have it: a checkout's modules are compiled in each sandbox anew.
             requirements.append(str(CHECKOUT))
         digest = hashlib.sha256(" ".join([sys.version, *requirements]).encode()).hexdigest()[:8]
         directory = self._cache / f"{peer.name}-{digest}"
@@ -63,7 +64,6 @@ class Environments:
             run([python, "-m", "pip", "install", "-q", *requirements])
             (directory / "complete").write_text(self._sources)
         elif peer.with_plugin and (directory / "complete").read_text() != self._sources:
-            # As its users have it: a checkout's modules are compiled in each sandbox anew.
             command = [python, "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps"]
             run([*command, str(CHECKOUT)])
             (directory / "complete").write_text(self._sources)
