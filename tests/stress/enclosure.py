@@ -98,7 +98,9 @@ class Enclosure:
 def _empty(path: str) -> None:
     """Mount a tmpfs on *path*, in which we are still there, if we are run from there."""
     needed = {str(CHECKOUT), sys.prefix, sys.base_prefix}
-    ours = {name: os.open(name, os.O_PATH) for name in needed if name.startswith(f"{path}/")}
+    # An environment may be in the checkout, and comes with it.
+    outermost = {name for name in needed if not any(name.startswith(f"{n}/") for n in needed)}
+    ours = {name: os.open(name, os.O_PATH) for name in outermost if name.startswith(f"{path}/")}
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", path], check=True)
     for name, fd in ours.items():
         os.makedirs(name)
