@@ -145,11 +145,12 @@ class Cloner:
             # Threads of session fixtures stay behind; that is what "cloned" means.
             warnings.simplefilter("ignore", DeprecationWarning)
             timer = signal.getitimer(signal.ITIMER_REAL)
-            # What is alive now is not looked at, nor copied, when the clone's young objects are collected.
-            gc.freeze()
             sequence = random.getstate()
             pid = os.fork()
         if pid == 0:
+            # All that there is becomes old: not looked at, nor copied, when young objects are collected.
+            # Not before the fork, or the template would keep what is garbage by now.
+            gc.freeze()
             gc.unfreeze()
             # A fork is seeded anew; a test gets the numbers that a fixture's random.seed() makes.
             random.setstate(sequence)
