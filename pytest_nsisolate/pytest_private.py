@@ -63,6 +63,23 @@ def collected(config: pytest.Config) -> list[str]:
     return [item.nodeid for item in session.items]
 
 
+def own_id(item: pytest.Item) -> str:
+    """Return the node id that pytest gives an item whose collector does not choose another."""
+    assert item.parent is not None
+    return f"{item.parent.nodeid}::{item.name}"
+
+
+def renamed(config: pytest.Config) -> dict[str, str]:
+    """Return, by own id, the node ids that a plugin has replaced, as xdist does for its groups."""
+    session: Any = config.pluginmanager.get_plugin("session")
+    return {own_id(item): item.nodeid for item in session.items if item.nodeid != own_id(item)}
+
+
+def rename(item: pytest.Item, nodeid: str) -> None:
+    """Replace an item's node id, where pytest lets it be replaced; newer ones make it from its parts."""
+    item._nodeid = nodeid  # type: ignore[attr-defined]
+
+
 def is_fixture_used(config: pytest.Config, name: str) -> bool:
     """Tell whether any of the session's items uses the fixture *name*."""
     session: Any = config.pluginmanager.get_plugin("session")

@@ -8,16 +8,19 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from ..pytest_private import fixture_info
+from ..pytest_private import fixture_info, rename
 from ..wire.functions import fingerprint, ship_parameters
 
 
 class Collection:
     """The items collected so far, by node id."""
 
-    def __init__(self, session: pytest.Session, nodeids: list[str]) -> None:
+    def __init__(
+        self, session: pytest.Session, nodeids: list[str], renamed: dict[str, str]
+    ) -> None:
         self._session = session
         self._nodeids = nodeids
+        self._renamed = renamed
         self._items: dict[str, pytest.Item] = {}
         self._paths: set[str] = set()
         self._collectors: dict[tuple[str, str], pytest.Collector] = {}
@@ -36,6 +39,7 @@ class Collection:
             items = []
         for item in items:
             self._reuse_collectors(item)
+            self._take_name(item)
             self._items.setdefault(item.nodeid, item)
         # What fixtures can see of a session is the host's.
         self._session.items = [self._items[name] for name in self._nodeids if name in self._items]
@@ -72,8 +76,15 @@ class Collection:
             return self._missing(nodeid, f"and it cannot be shipped: {order['function_problem']}")
         made = self._from_shipped(order)
         if isinstance(made, pytest.Item):
+            self._take_name(made)
             self._items[nodeid] = made
         return made
+
+    def _take_name(self, item: pytest.Item) -> None:
+        # What gave it another on the host may not be at work in here: xdist's worker is the host.
+        name = self._renamed.get(item.nodeid)
+        if name is not None:
+            rename(item, name)
 
     def _reuse_collectors(self, item: pytest.Item) -> None:
         # Every perform_collect makes nodes of its own for the directories on the way; pytest's set-up
