@@ -36,6 +36,7 @@ IGNORED = ["-W", "ignore::pytest.PytestCollectionWarning"]
 WITHOUT_OWN_FRAMES = [
     "--deselect=test_fixtures.py::test_yields_never",
     "--deselect=test_kinds.py::TestXunit::TestInner",
+    "--deselect=test_outcomes.py::test_xfail_not_run",
 ]
 
 #: Not --tb=native, which shows pytest's own frames, and where an error of a wide fixture was kept.
