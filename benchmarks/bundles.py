@@ -40,14 +40,25 @@ def bundle(cache: Path) -> Path:
     return directory
 
 
-def seconds(cache: Path, command: list[str]) -> float:
-    """Run the bundle once, by *command* and ``run --bundle DIR ID``; return the seconds that it took."""
-    return _run_apart(cache, command)[0]
+def command(cache: Path, runtime: list[str]) -> list[str]:
+    """Return the command that runs the bundle with a runtime."""
+    return [*runtime, "run", "--bundle", str(bundle(cache)), f"benchmark-{os.getpid()}"]
 
 
-def _run_apart(cache: Path, command: list[str]) -> tuple[float, int]:
-    """Run the bundle in a mount namespace; return the seconds, and the number on standard error or 0."""
-    full = [*command, "run", "--bundle", str(bundle(cache)), f"benchmark-{os.getpid()}"]
+def bubblewrap(cache: Path) -> list[str]:
+    """Return the command that runs the bundle's process by bwrap, in namespaces of its own."""
+    rootfs = str(bundle(cache) / "rootfs")
+    mounts = ["--bind", rootfs, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+    return ["bwrap", "--unshare-all", "--hostname", "bwrap", *mounts, "/bin/busybox", "true"]
+
+
+def seconds(full: list[str]) -> float:
+    """Run a command; return the seconds that it took."""
+    return _run_apart(full)[0]
+
+
+def _run_apart(full: list[str]) -> tuple[float, int]:
+    """Run a command in a mount namespace; return the seconds, and the number on standard error or 0."""
     with tempfile.TemporaryFile() as said:
         read, write = os.pipe()
         pid = os.fork()
@@ -91,11 +102,11 @@ def _time(command: list[str], error: int) -> tuple[float, int]:
     return time.perf_counter() - before, status
 
 
-def peak_kib(cache: Path, command: list[str]) -> int:
-    """Return the largest resident set of a run and of its children, in KiB.
+def peak_kib(full: list[str]) -> int:
+    """Return the largest resident set of a command and of its children, in KiB.
 
     busybox's ``time`` tells: what this interpreter starts begins with the memory of this interpreter. It
     takes the kernel's KiB for pages.
     """
-    reported = _run_apart(cache, [BUSYBOX, "time", "-f", "%M", *command])[1]
+    reported = _run_apart([BUSYBOX, "time", "-f", "%M", *full])[1]
     return reported * 1024 // os.sysconf("SC_PAGE_SIZE")

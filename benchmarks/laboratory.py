@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import statistics
+import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import bundles, floor, workloads
 from .peers import HEAVY, OURS, Environments, Peer
+from .places import MeasurementError
 from .sessions import Session, run_session
 
 
@@ -39,6 +41,18 @@ class Laboratory:
         chosen = peer.arguments if isolated else ()
         return run_session(python, project, *chosen, *arguments, tests=count, **variables)
 
+    def keep_session(self, name: str, session: Session) -> None:
+        """Add a session's time and peak memory to what is called *name*."""
+        self.keep(f"{name} (ms)", session.seconds * 1e3)
+        self.keep(f"{name} (KiB)", session.peak)
+
+    def try_session(self, name: str, peer: Peer, count: int) -> None:
+        """Measure a session that no bound depends on: a peer's failure is said, and nothing is kept of it."""
+        try:
+            self.keep_session(name, self.session(peer, count))
+        except MeasurementError as error:
+            print(f"benchmarks: {name}: {error}", file=sys.stderr)
+
     def binds(self, count: int) -> Session:
         """Run 100 trivial tests, isolated, with *count* binds more than usual."""
         python = self.environments.python(OURS)
@@ -52,8 +66,15 @@ class Laboratory:
 
     def command(self, name: str, *command: str) -> None:
         """Run the bundle with a runtime's command; keep the time and the peak memory."""
-        self.keep(f"run, {name} (ms)", bundles.seconds(self.cache, list(command)) * 1e3)
-        self.keep(f"run, {name} (KiB)", bundles.peak_kib(self.cache, list(command)))
+        full = bundles.command(self.cache, list(command))
+        self.keep(f"run, {name} (ms)", bundles.seconds(full) * 1e3)
+        self.keep(f"run, {name} (KiB)", bundles.peak_kib(full))
+
+    def bubblewrap(self) -> None:
+        """Run the bundle's program with bwrap, which takes no bundles; keep the same."""
+        full = bundles.bubblewrap(self.cache)
+        self.keep("run, bwrap (ms)", bundles.seconds(full) * 1e3)
+        self.keep("run, bwrap (KiB)", bundles.peak_kib(full))
 
     def ours(self, *, console_script: bool) -> list[str]:
         """Return our own command line's beginning."""

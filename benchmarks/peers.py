@@ -22,7 +22,7 @@ class Peer:
 
 
 _OURS = ("--nsisolate-all",)
-#: pytest-forked fails every test on newer ones.
+#: pytest-forked and pytest-isolate fail every test on newer ones.
 _PYTEST_8 = "pytest>=8.4,<9"
 
 PLAIN = Peer(name="plain", requirements=("pytest",))
@@ -32,6 +32,13 @@ OURS_8 = Peer(name="nsisolate-8.4", requirements=(_PYTEST_8,), arguments=_OURS, 
 FORKED = Peer(
     name="pytest-forked", requirements=(_PYTEST_8, "pytest-forked"), arguments=("--forked",)
 )
+ISOLATE = Peer(
+    name="pytest-isolate", requirements=(_PYTEST_8, "pytest-isolate"), arguments=("--isolate",)
+)
+ISOLATED = Peer(
+    name="pytest-isolated", requirements=("pytest", "pytest-isolated"), arguments=("--isolated",)
+)
+XDIST = Peer(name="pytest-xdist", requirements=("pytest", "pytest-xdist"), arguments=("-n2",))
 OURS_XDIST = Peer(
     name="nsisolate-xdist",
     requirements=("pytest", "pytest-xdist"),

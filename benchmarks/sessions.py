@@ -17,10 +17,12 @@ from .places import MeasurementError
 class Session:
     """One session: seconds on the clock, and when each test began and ended.
 
+    *peak* is the resident memory in KiB of pytest, or of what it waited for, whichever is larger.
     *memory* is, after each 1,000 tests, the resident memory of pytest and of its template, in KiB.
     """
 
     seconds: float
+    peak: int
     stamps: tuple[tuple[float, float], ...]
     memory: tuple[tuple[int, int], ...] = ()
 
@@ -44,17 +46,23 @@ def run_session(
         env = {**env, "PYTEST_ADDOPTS": ""}
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+        output = Path(directory) / "output"
         before = time.perf_counter()
-        done = subprocess.run(
-            command, cwd=project, env=env, capture_output=True, text=True, check=False
-        )
+        with output.open("wb") as stream:
+            process = subprocess.Popen(
+                command, cwd=project, env=env, stdout=stream, stderr=subprocess.STDOUT
+            )
+            _pid, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - before
-        if done.returncode or f"{tests} passed" not in done.stdout:
-            said = (done.stdout + done.stderr)[-2000:]
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said = output.read_text(errors="replace")
+        if process.returncode or f"{tests} passed" not in said:
+            said = said[-2000:]
             raise MeasurementError(f"{' '.join(command)}: {tests} tests do not pass:\n{said}")
         recorded = json.loads(stamps.read_text()) if stamps.exists() else {}
         return Session(
             seconds=seconds,
+            peak=usage.ru_maxrss,
             stamps=tuple((a, b) for a, b in recorded.get("stamps", ())),
             memory=tuple((a, b) for a, b in recorded.get("memory", ())),
         )

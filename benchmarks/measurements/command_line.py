@@ -18,6 +18,7 @@ def measure(laboratory: Laboratory) -> None:
     }
     for name, command in commands.items():
         laboratory.command(name, *command)
+    laboratory.bubblewrap()
 
 
 def _ratio(laboratory: Laboratory, ours: str, theirs: str, unit: str) -> float:

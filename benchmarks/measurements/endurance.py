@@ -18,6 +18,7 @@ def measure(laboratory: Laboratory) -> None:
     """Measure a round."""
     session = laboratory.session(OURS, _TESTS)
     latencies = session.latencies(skip=0)
+    laboratory.keep("10,000 tests (KiB)", session.peak)
     laboratory.keep("test 100 (us)", statistics.median(latencies[100 - _AROUND : 100 + _AROUND]))
     laboratory.keep("test 10,000 (us)", statistics.median(latencies[-2 * _AROUND :]))
     for name, before, after in zip(

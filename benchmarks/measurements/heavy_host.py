@@ -19,6 +19,7 @@ def measure(laboratory: Laboratory) -> None:
             peer, _TESTS, BENCHMARK_HEAVY="1", BENCHMARK_HOST_BALLAST="500"
         )
         laboratory.keep(f"heavy host, {peer.name} (us)", *session.rates())
+        laboratory.keep(f"heavy host, {peer.name} (KiB)", session.peak)
 
 
 def value(laboratory: Laboratory) -> float:

@@ -16,7 +16,7 @@ def measure(laboratory: Laboratory) -> None:
     """Measure a round."""
     for peer in (PLAIN, OURS):
         session = laboratory.session(peer, _TESTS, isolated=False)
-        laboratory.keep(f"not isolated, {peer.name} (ms)", session.seconds * 1e3)
+        laboratory.keep_session(f"not isolated, {peer.name}", session)
 
 
 def value(laboratory: Laboratory) -> float:

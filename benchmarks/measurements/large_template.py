@@ -21,6 +21,7 @@ def measure(laboratory: Laboratory) -> None:
             OURS, _TESTS, BENCHMARK_BALLAST=str(ballast), BENCHMARK_PAUSE="0.003"
         )
         laboratory.keep(f"template of {name} (us)", *session.latencies())
+        laboratory.keep(f"template of {name} (KiB)", session.peak)
 
 
 def value(laboratory: Laboratory) -> float:

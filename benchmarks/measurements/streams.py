@@ -17,7 +17,7 @@ def measure(laboratory: Laboratory) -> None:
     for workers in (0, 1, 2, 4):
         for count in (4, _TESTS):
             session = laboratory.session(OURS_XDIST, count, "-n", str(workers))
-            laboratory.keep(f"-n {workers}, {count} tests (ms)", session.seconds * 1e3)
+            laboratory.keep_session(f"-n {workers}, {count} tests", session)
 
 
 def value(laboratory: Laboratory) -> float:

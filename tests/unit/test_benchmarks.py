@@ -32,7 +32,7 @@ def test_percentiles() -> None:
 
 def test_rates_and_latencies() -> None:
     """A rate is from one test's beginning to the next one's, a latency from its own beginning to its end."""
-    session = Session(seconds=1, stamps=((0.0, 0.1), (0.5, 0.7), (2.0, 2.5)))
+    session = Session(seconds=1, peak=1, stamps=((0.0, 0.1), (0.5, 0.7), (2.0, 2.5)))
     assert session.rates(skip=0) == pytest.approx([0.5e6, 1.5e6])
     assert session.latencies(skip=1) == pytest.approx([0.2e6, 0.5e6])
 
