@@ -165,12 +165,16 @@ def _mappings(inside: int, outside: int, kind: str) -> tuple[IdMapping, ...]:
     """Return the id maps: everything that a privileged caller has, one's own id otherwise."""
     if not _may("CAP_SETUID") or not _may("CAP_SETGID"):
         return (IdMapping(container_id=inside, host_id=outside, size=1),)
-    with open(f"/proc/self/{kind}_map") as file:
-        ranges = [tuple(map(int, line.split())) for line in file]
     # Every id that exists out here is itself in there.
     return tuple(
-        IdMapping(container_id=first, host_id=first, size=size) for first, _parent, size in ranges
+        IdMapping(container_id=first, host_id=first, size=size) for first, size in _own_ids(kind)
     )
+
+
+def _own_ids(kind: str) -> list[tuple[int, int]]:
+    """Return the ranges of ids that exist in the caller's user namespace, as (first, size)."""
+    with open(f"/proc/self/{kind}_map") as file:
+        return [(int(first), int(size)) for first, _parent, size in map(str.split, file)]
 
 
 def _capabilities(sandbox: Sandbox) -> tuple[str, ...]:
@@ -190,6 +194,16 @@ def _umask() -> int:
 
 
 def _additional_gids(sandbox: Sandbox) -> tuple[int, ...]:
-    if not _may("CAP_SETGID") or sandbox.root:
+    if not _may("CAP_SETGID") or sandbox.root or _are_groups_denied():
         return ()
-    return tuple(os.getgroups())
+    ids = _own_ids("gid")
+    # The others, of which only the overflow id is shown, cannot be set.
+    return tuple(
+        gid for gid in os.getgroups() if any(first <= gid < first + size for first, size in ids)
+    )
+
+
+def _are_groups_denied() -> bool:
+    """Tell whether nobody in the caller's user namespace can set groups: nor in one that is made in there."""
+    with open("/proc/self/setgroups") as file:
+        return file.read().strip() == "deny"

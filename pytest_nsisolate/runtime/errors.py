@@ -30,6 +30,8 @@ def call_of(error: BaseException) -> str:
         return str(call)
     if not isinstance(error, OSError):
         return f"{type(error).__name__}: {error}"
+    if error.errno is None:
+        return str(error)  # not the kernel's, but somebody's sentence
     names = [repr(name) for name in (error.filename, error.filename2) if name is not None]
     if names:
         return " -> ".join(names)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.capabilities import can_unshare, need
@@ -77,3 +79,12 @@ def test_plugin_can_be_blocked(project: Project) -> None:
     result = project.run("-p", "no:nsisolate")
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("nsisolate*")
+
+
+def test_root_of_a_user_namespace_isolates(project: Project) -> None:
+    """Root of a namespace that an ordinary user made may set no groups, and is in some without a name."""
+    need(can_unshare("--user", "--map-root-user"), "unshare(1) and user namespaces")
+    project.write("test_it.py", SOURCE)
+    groups = ("setpriv", "--groups", "0,27") if os.geteuid() == 0 else ("env",)
+    result = project.run_in(*groups, "unshare", "--user", "--map-root-user", args=())
+    result.assert_outcomes(passed=2)
