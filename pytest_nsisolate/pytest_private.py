@@ -17,7 +17,7 @@ from _pytest import faulthandler as _faulthandler
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 from _pytest._io import TerminalWriter
 from _pytest.config import _prepareconfig
-from _pytest.logging import caplog_records_key
+from _pytest.logging import caplog_handler_key, caplog_records_key
 from _pytest.outcomes import Exit, OutcomeException
 from _pytest.scope import Scope
 from _pytest.threadexception import thread_exceptions
@@ -193,6 +193,14 @@ def forget_sections(item: pytest.Item) -> None:
 def start_log_records(item: pytest.Item) -> None:
     """Let the logging plugin find what it expects of an item that has been set up."""
     item.stash.setdefault(caplog_records_key, {})
+
+
+def forget_log_records(item: pytest.Item) -> None:
+    """Drop what the logging plugin keeps of an item until its teardown."""
+    keys: tuple[pytest.StashKey[Any], ...] = (caplog_records_key, caplog_handler_key)
+    for key in keys:
+        if key in item.stash:
+            del item.stash[key]
 
 
 @contextmanager

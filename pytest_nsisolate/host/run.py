@@ -7,23 +7,17 @@ import pickle
 import signal
 import socket
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
 
-from .. import adapters
 from ..limits import size_text
 from ..options import Request
-from ..pytest_private import mark_as_debugged, set_report_sections
-from ..pytest_private_output import go_on_in_line, writes_through
 from ..runtime.errors import ChannelError, NsisolateError
 from ..runtime.outcome import Signalled, of_wait_status
 from ..wire import frames
 from ..wire.data import MalformedData, load
-from ..wire.exceptions import from_data
-from ..wire.limits import ALL_RESULTS_LIMIT, COVERAGE_SIGNAL, MESSAGES_LIMIT, RESULT_LIMIT
+from ..wire.limits import COVERAGE_SIGNAL
 from .clone_messages import end_of, pid_of
 from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
@@ -32,8 +26,7 @@ from .limiting import Limited
 from .malformed import MALFORMED
 from .order import order_of
 from .phases import RemotePhase
-from .replay import replay_of
-from .reports import rebuild
+from .results import Results
 from .template import Template, TemplateLost, describe
 
 #: Seconds that a test, or a template, has for what should take no time.
@@ -66,25 +59,18 @@ class Run:
         self._pid = 0
         self._holder = ""
         self._ended: dict[str, Any] | None = None
-        self._done = False
-        self._messages = self._bytes = 0
         #: What ended the run before its time, and whether a report of it has said so: until one has, no
         #: phase may pass for want of a report.
         self._problem = ""
         self._told = False
         self._timed_out = False
-        self._stopped = False
-        self._waiting = False
-        self._reported: pytest.TestReport | None = None
         self._terminal: TerminalMode | None = None
         self._interrupted = 0.0
-        self._exceptions: dict[str, BaseException | None] = {}
         self._started = time.time()
-        self._phases: list[pytest.TestReport] = []
         template.forget_output()
         ours, theirs = socket.socketpair()
         self._socket = ours
-        self._results = frames.FrameReader(ours, limit=RESULT_LIMIT)
+        self._results = Results(template, item, ours, self._debugger)
         doors = limited.open_doors()
         try:
             order = order_of(
@@ -107,7 +93,7 @@ class Run:
         if self._told:
             return passed_report(self._item, when)
         if not self._problem:
-            self._let_go_on()
+            self._results.let_go_on()
             try:
                 report = self._wait_for_report(when)
             except TimeoutError:
@@ -134,12 +120,13 @@ class Run:
 
     def remote_phase(self, when: str, report: pytest.TestReport) -> RemotePhase:
         """Return what stands for the phase *when*, whose report is *report*."""
-        return RemotePhase(report, self._exceptions.get(when), settled=when in self._exceptions)
+        raised = self._results.exceptions
+        return RemotePhase(report, raised.get(when), settled=when in raised)
 
     def blame(self, when: str, error: BaseException | None) -> None:
         """Note that a phase which had been without one ended with an exception after all."""
-        if when in self._exceptions:
-            self._exceptions[when] = error
+        if when in self._results.exceptions:
+            self._results.exceptions[when] = error
 
     def _wait_for_report(self, when: str) -> pytest.TestReport | None:
         while True:
@@ -147,9 +134,9 @@ class Run:
             if self._deadline is not None and time.monotonic() > self._deadline:
                 raise TimeoutError
             self._take_from_template()
-            frame = self._results.take()
+            frame = self._results.reader.take()
             if frame is not None:
-                report = self._handle(frame, when)
+                report = self._results.handle(frame, when)
                 if report is not None:
                     return report
             elif self._has_ended():
@@ -169,7 +156,7 @@ class Run:
         elif self._interrupted and not self._item.config.getoption("usepdb", False):
             deadline = min(self._interrupted + _INTERRUPTED_WITHIN, deadline or float("inf"))
         try:
-            self._template.wait(self._results, deadline)
+            self._template.wait(self._results.reader, deadline)
         except KeyboardInterrupt:
             if not self._pid or (self._interrupted and self._terminal is None):
                 raise
@@ -185,16 +172,10 @@ class Run:
         if event == "left":
             self._terminal = None
             return
-        if event == "post_mortem" and self._reported is not None:
-            mark_as_debugged(self._reported)
         if self._terminal is None:
             self._terminal = TerminalMode(self._item.config)
         # Somebody who debugs takes the time that it takes.
         self._deadline = None
-        try:
-            frames.send(self._socket, frames.GO)
-        except ChannelError:
-            pass  # how it ended is told where its report is missing
 
     def _take_from_template(self) -> None:
         frame = self._template.reader.take()
@@ -215,7 +196,9 @@ class Run:
             raise TemplateLost(f"the template sent a malformed message: {error}") from None
 
     def _has_ended(self) -> bool:
-        return self._ended is not None and (self._results.at_end or "problem" in self._ended)
+        if self._ended is None:
+            return False
+        return self._results.reader.at_end or "problem" in self._ended
 
     def _explain_end(self) -> str:
         if self._ended is None:
@@ -231,88 +214,6 @@ class Run:
                     f"(peak {size_text(memory.peak_bytes)})"
                 )
         return f"the test's process {describe(outcome)} before its result was complete"
-
-    def _handle(self, frame: tuple[int, bytes], when: str) -> pytest.TestReport | None:
-        """Handle one frame of the test's; return the report if it is that of the phase *when*.
-
-        Raises MalformedData for everything that a test of ours would not send.
-        """
-        kind, payload = frame
-        self._messages += 1
-        self._bytes += len(payload)
-        if self._messages > MESSAGES_LIMIT or self._bytes > ALL_RESULTS_LIMIT:
-            raise MalformedData(
-                f"more than {MESSAGES_LIMIT} messages or {ALL_RESULTS_LIMIT} bytes of reports and warnings"
-            )
-        message: Any = load(payload) if payload else None
-        try:
-            if kind == frames.REPORT:
-                return self._phase_report(message, when)
-            replay: Callable[[], object]
-            if kind == frames.LOG_REPORT:
-                replay = partial(self._log_report, rebuild(self._item, message))
-                self._note_terminal(message["terminal"])
-            elif kind == frames.COVERAGE:
-                self._template.coverage.add(message)
-                return None
-            elif kind == frames.COLLECTED:
-                adapters.add(self._item, message)
-                return None
-            elif kind == frames.DEBUGGER:
-                replay = partial(self._debugger, str(message))
-            elif kind == frames.DONE:
-                replay = self._finish_results
-            elif kind == frames.NOT_ENTERED:
-                replay = partial(self._fail, f"the sandbox could not be made: {message}")
-            else:
-                replay = replay_of(self._item, kind, message)
-                self._stopped = kind == frames.STOP
-        except MALFORMED as error:
-            raise MalformedData(f"a malformed message of the kind {kind}: {error}") from None
-        # What is raised from here on is the host's own.
-        replay()
-        return None
-
-    def _phase_report(self, message: Any, when: str) -> pytest.TestReport:
-        report = rebuild(self._item, message)
-        if report.when != when:
-            raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
-        self._note_terminal(message["terminal"])
-        self._phases.append(report)
-        set_report_sections(self._item, report)
-        self._reported = report
-        error = message["exception"]
-        self._exceptions[when] = None if error is None else from_data(error)
-        return report
-
-    def _log_report(self, report: pytest.TestReport) -> None:
-        self._item.ihook.pytest_runtest_logreport(report=report)
-        self._let_go_on()
-
-    def _note_terminal(self, state: dict[str, Any]) -> None:
-        self._template.terminal_state = dict(state)
-        go_on_in_line(self._item.config, str(state.get("line", "")))
-        self._waiting = True
-
-    def _let_go_on(self) -> None:
-        """Let the test print, if it waits for that: what we had to print is printed."""
-        if self._waiting and writes_through(self._item.config):
-            self._waiting = False
-            try:
-                frames.send(self._socket, frames.PRINTED)
-            except ChannelError:
-                pass  # how it ended is told where its report is missing
-
-    def _fail(self, problem: str) -> None:
-        raise ChannelError(problem)
-
-    def _finish_results(self) -> None:
-        self._done = True
-
-    def _take_late_results(self) -> None:
-        # After the last phase: warnings, and the end.
-        while (frame := self._results.take()) is not None:
-            self._handle(frame, "nothing")
 
     def _time_out(self) -> None:
         self._deadline = None
@@ -330,11 +231,11 @@ class Run:
         deadline = time.monotonic() + _COVERAGE_WITHIN
         try:
             while time.monotonic() < deadline:
-                frame = self._results.take()
+                frame = self._results.reader.take()
                 if frame is None:
-                    self._template.wait(self._results, deadline)
+                    self._template.wait(self._results.reader, deadline)
                 elif frame[0] == frames.COVERAGE:
-                    self._handle(frame, "nothing")
+                    self._results.handle(frame, "nothing")
                     break
         except (TimeoutError, TemplateLost, ChannelError, MalformedData):
             pass  # it hangs where it cannot tell
@@ -361,7 +262,7 @@ class Run:
             self._remove_cgroup()
             if self._terminal is not None:
                 self._terminal.restore()
-        if not self._done and not self._problem:
+        if not self._results.done and not self._problem:
             self._problem = self._explain_end()
         return "" if self._told else self._problem
 
@@ -369,7 +270,7 @@ class Run:
         """Kill the test if it is still at work; the template, too, if it is at work on it itself."""
         if self._holder:
             self._kill_container()
-        elif self._ended is None and not self._stopped:
+        elif self._ended is None and not self._results.stopped:
             self._template.kill()
 
     def _remove_cgroup(self) -> None:
@@ -380,14 +281,15 @@ class Run:
 
     def cost(self) -> dict[str, float] | None:
         """Return what the sandbox cost, for :class:`..costs.Cost`; None if the test had no such end."""
-        if self._ended is None or "cpu" not in self._ended or not self._phases:
+        if self._ended is None or "cpu" not in self._ended or not self._results.phases:
             return None
-        first, last = self._phases[0], self._phases[-1]
+        phases = self._results.phases
+        first, last = phases[0], phases[-1]
         set_up = first.stop - self._started - first.duration
         return {
             "set_up": max(0.0, set_up),
             "end": max(0.0, time.time() - last.stop),
-            "test": sum(report.duration for report in self._phases),
+            "test": sum(report.duration for report in phases),
             "cpu": float(self._ended["cpu"]),
             "peak": int(self._ended["peak"]),
         }
@@ -404,7 +306,7 @@ class Run:
             if time.monotonic() > deadline:
                 return False
             self._take_from_template()
-            self._take_late_results()
+            self._results.handle_rest()
             if self._has_ended():
                 break
             try:

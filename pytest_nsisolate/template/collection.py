@@ -25,6 +25,8 @@ class Collection:
         self._paths: set[str] = set()
         self._collectors: dict[tuple[str, str], pytest.Collector] = {}
         self._problems: list[str] = []
+        #: The function that was looked at last, which its other parameters have, too, and its fingerprint.
+        self._fingerprinted: tuple[object, str | None] = (None, None)
 
     def collect(self, paths: list[str]) -> None:
         """Collect the files *paths*, in this order, unless they have been collected."""
@@ -69,7 +71,7 @@ class Collection:
         nodeid = order["nodeid"]
         self.collect([order["path"]])
         own = self._items.get(nodeid)
-        if own is not None and order["fingerprint"] in (None, _fingerprint_of(own)):
+        if own is not None and order["fingerprint"] in (None, self._fingerprint_of(own)):
             _give_parameters(own, order["parameters"])
             return own
         if order["function"] is None:
@@ -85,6 +87,13 @@ class Collection:
         name = self._renamed.get(item.nodeid)
         if name is not None:
             rename(item, name)
+
+    def _fingerprint_of(self, item: pytest.Item) -> str | None:
+        function = getattr(item, "obj", None)
+        function = getattr(function, "__func__", function)
+        if self._fingerprinted[0] is not function:
+            self._fingerprinted = (function, fingerprint(function))
+        return self._fingerprinted[1]
 
     def _reuse_collectors(self, item: pytest.Item) -> None:
         # Every perform_collect makes nodes of its own for the directories on the way; pytest's set-up
@@ -148,16 +157,3 @@ def _give_parameters(item: Any, shipped: bytes | None) -> None:
     """
     if shipped is not None and ship_parameters(item) != shipped:
         item.callspec = cloudpickle.loads(shipped)
-
-
-#: By item, its function and that one's fingerprint.
-_fingerprints: dict[pytest.Item, tuple[object, str | None]] = {}
-
-
-def _fingerprint_of(item: pytest.Item) -> str | None:
-    function = getattr(item, "obj", None)
-    function = getattr(function, "__func__", function)
-    known = _fingerprints.get(item)
-    if known is None or known[0] is not function:
-        known = _fingerprints[item] = (function, fingerprint(function))
-    return known[1]

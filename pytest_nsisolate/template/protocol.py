@@ -23,6 +23,7 @@ from ..pytest_private import (
     fixture_definition,
     fixture_value,
     forget_failed_fixtures,
+    forget_log_records,
     forget_stray_exceptions,
     install_fixture_value,
     renew,
@@ -116,6 +117,7 @@ class ItemRunner:
         del self._state.setup, self._state.teardown_exact
         # Popped, not torn down: what there is to tear down of it is in the clone.
         self._state.stack.pop(self._item, None)
+        forget_log_records(self._item)
         self._close_results()
 
     def _close_results(self) -> None:
