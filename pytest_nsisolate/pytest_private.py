@@ -20,6 +20,7 @@ from _pytest.config import _prepareconfig
 from _pytest.logging import caplog_records_key
 from _pytest.outcomes import Exit, OutcomeException
 from _pytest.scope import Scope
+from _pytest.skipping import evaluate_xfail_marks
 from _pytest.threadexception import thread_exceptions
 from _pytest.unraisableexception import unraisable_exceptions
 
@@ -160,6 +161,17 @@ def set_report_sections(item: pytest.Item, report: pytest.TestReport) -> None:
         for parts in named
         if len(parts) == 4 and parts[0] == "Captured"
     ]
+
+
+def expected_to_fail(item: pytest.Item) -> str | None:
+    """Return the reason of the item's xfail mark, if that counts and expects no certain exception."""
+    if item.config.getoption("runxfail", True):
+        return None
+    try:
+        xfail = evaluate_xfail_marks(item)
+    except TEST_OUTCOME:  # of a condition, which is the sandbox's to tell
+        return None
+    return xfail.reason if xfail is not None and xfail.raises is None else None
 
 
 def mark_as_debugged(report: pytest.TestReport) -> None:

@@ -26,7 +26,7 @@ from ..wire.exceptions import from_data
 from ..wire.limits import ALL_RESULTS_LIMIT, COVERAGE_SIGNAL, MESSAGES_LIMIT, RESULT_LIMIT
 from .clone_messages import end_of, pid_of
 from .coverage import active
-from .crash import crash_report, passed_report, read_stacks
+from .crash import crash_report, expect_crash, passed_report, read_stacks
 from .debugging import TerminalMode
 from .limiting import Limited
 from .malformed import MALFORMED
@@ -72,6 +72,8 @@ class Run:
         #: phase may pass for want of a report.
         self._problem = ""
         self._told = False
+        #: Whether it is the test's own end, which it may be marked to expect.
+        self._crashed = False
         self._timed_out = False
         self._stopped = False
         self._waiting = False
@@ -120,6 +122,8 @@ class Run:
         crashed = crash_report(
             self._item, when, self._problem, self._template, time.time() - self._started
         )
+        if self._crashed:
+            expect_crash(self._item, crashed)
         self._told = True
         if self._timed_out and not self._holder:
             self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
@@ -154,6 +158,7 @@ class Run:
                     return report
             elif self._has_ended():
                 self._problem = self._explain_end()
+                self._crashed = self._ended is not None and "problem" not in self._ended
                 return None
             else:
                 self._wait(self._deadline)
@@ -321,6 +326,7 @@ class Run:
         seconds = self._request.timeout
         self._problem = f"timeout: the test ran for more than {seconds:g} s and was killed"
         self._timed_out = True
+        self._crashed = bool(self._holder)
 
     def _wait_for_coverage(self) -> None:
         """Take what a test that is going to be killed has measured so far."""
