@@ -28,6 +28,8 @@ from .clone_messages import end_of, pid_of
 from .coverage import active
 from .crash import crash_report, expect_crash, passed_report, read_stacks
 from .debugging import TerminalMode
+from .fixtures import Shipped
+from .here import put_first
 from .limiting import Limited
 from .malformed import MALFORMED
 from .order import order_of
@@ -54,7 +56,7 @@ class Run:
         template: Template,
         item: pytest.Item,
         request: Request,
-        fixtures: dict[str, bytes],
+        fixtures: Shipped,
         limited: Limited,
         following: str | None,
     ) -> None:
@@ -62,6 +64,7 @@ class Run:
         self._item = item
         self._request = request
         self._limited = limited
+        self._sections = fixtures.sections
         self._deadline: float | None = None
         self._pid = 0
         self._holder = ""
@@ -90,7 +93,11 @@ class Run:
         doors = limited.open_doors()
         try:
             order = order_of(
-                item, fixtures=fixtures, env=request.env, nproc=limited.nproc, following=following
+                item,
+                fixtures=fixtures.values,
+                env=request.env,
+                nproc=limited.nproc,
+                following=following,
             )
             template.tell(frames.RUN, pickle.dumps(order), (theirs.fileno(), *doors))
         except NsisolateError as error:
@@ -124,6 +131,7 @@ class Run:
         )
         if self._crashed:
             expect_crash(self._item, crashed)
+        put_first(crashed, self._sections)
         self._told = True
         if self._timed_out and not self._holder:
             self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
@@ -255,7 +263,7 @@ class Run:
                 return self._phase_report(message, when)
             replay: Callable[[], object]
             if kind == frames.LOG_REPORT:
-                replay = partial(self._log_report, rebuild(self._item, message))
+                replay = partial(self._log_report, self._rebuild(message))
                 self._note_terminal(message["terminal"])
             elif kind == frames.COVERAGE:
                 self._template.coverage.add(message)
@@ -278,8 +286,13 @@ class Run:
         replay()
         return None
 
-    def _phase_report(self, message: Any, when: str) -> pytest.TestReport:
+    def _rebuild(self, message: Any) -> pytest.TestReport:
         report = rebuild(self._item, message)
+        put_first(report, self._sections)
+        return report
+
+    def _phase_report(self, message: Any, when: str) -> pytest.TestReport:
+        report = self._rebuild(message)
         if report.when != when:
             raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
         self._note_terminal(message["terminal"])
