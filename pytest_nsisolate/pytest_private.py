@@ -170,15 +170,25 @@ def set_report_sections(item: pytest.Item, report: pytest.TestReport) -> None:
     ]
 
 
-def expected_to_fail(item: pytest.Item) -> str | None:
-    """Return the reason of the item's xfail mark, if that counts and expects no certain exception."""
+def apply_xfail(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
+    """Make the *report* of a failure an expected one, if the item's xfail mark counts, and expects *error*.
+
+    None is no exception but a crash, which a mark expects that does not name any.
+    """
     if item.config.getoption("runxfail", True):
-        return None
+        return
     try:
         xfail = evaluate_xfail_marks(item)
-    except TEST_OUTCOME:  # of a condition, which is the sandbox's to tell
-        return None
-    return xfail.reason if xfail is not None and xfail.raises is None else None
+    except TEST_OUTCOME:  # of a condition, which the test itself has told
+        return
+    if xfail is not None and (xfail.raises is None or _is_one_of(error, xfail.raises)):
+        report.outcome, report.wasxfail = "skipped", xfail.reason
+
+
+def _is_one_of(error: BaseException | None, raises: Any) -> bool:
+    if isinstance(raises, type | tuple):
+        return isinstance(error, raises)
+    return error is not None and bool(raises.matches(error))
 
 
 def note_expected_failure(item: pytest.Item) -> None:

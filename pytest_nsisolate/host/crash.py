@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..pytest_private import OpaqueRepr, expected_to_fail, report_sections
+from ..pytest_private import OpaqueRepr, report_sections
 from ..wire.limits import STACKS_SIGNAL
 from .template import Template, read_text
 
@@ -48,16 +48,6 @@ def _relevant(stacks: str) -> str:
         if not in_machinery:
             kept.append(line)
     return "\n".join(kept)
-
-
-def expect_crash(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Make the *report* of a crash that of an expected failure, if the item is marked so.
-
-    pytest does that where an exception ends a phase, and here there is none.
-    """
-    reason = expected_to_fail(item)
-    if reason is not None:
-        report.outcome, report.wasxfail = "skipped", reason
 
 
 def passed_report(item: pytest.Item, when: str) -> pytest.TestReport:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ..pytest_private import (
+    apply_xfail,
     note_expected_failure,
     report_sections,
     setup_state,
@@ -58,7 +59,10 @@ def tear_down_here(item: pytest.Item, nextitem: pytest.Item | None) -> TornDown:
     take_out_own_frames(call)
     report = pytest.TestReport.from_item_and_call(item, call)
     report.sections = take_report_sections(item, before)
-    return TornDown(report, None if call.excinfo is None else call.excinfo.value)
+    if call.excinfo is None:
+        return TornDown(report)
+    apply_xfail(item, report, call.excinfo.value)
+    return TornDown(report, call.excinfo.value)
 
 
 class _Part:

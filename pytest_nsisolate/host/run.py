@@ -16,7 +16,7 @@ import pytest
 from .. import adapters
 from ..limits import size_text
 from ..options import Request
-from ..pytest_private import mark_as_debugged, set_report_sections
+from ..pytest_private import apply_xfail, mark_as_debugged, set_report_sections
 from ..pytest_private_output import go_on_in_line, writes_through
 from ..runtime.errors import ChannelError, NsisolateError
 from ..runtime.outcome import Signalled, of_wait_status
@@ -26,7 +26,7 @@ from ..wire.exceptions import from_data
 from ..wire.limits import ALL_RESULTS_LIMIT, COVERAGE_SIGNAL, MESSAGES_LIMIT, RESULT_LIMIT
 from .clone_messages import end_of, pid_of
 from .coverage import active
-from .crash import crash_report, expect_crash, passed_report, read_stacks
+from .crash import crash_report, passed_report, read_stacks
 from .debugging import TerminalMode
 from .fixtures import Shipped
 from .here import put_first
@@ -130,7 +130,7 @@ class Run:
             self._item, when, self._problem, self._template, time.time() - self._started
         )
         if self._crashed:
-            expect_crash(self._item, crashed)
+            apply_xfail(self._item, crashed, None)
         put_first(crashed, self._sections)
         self._told = True
         if self._timed_out and not self._holder:

@@ -71,8 +71,13 @@ class TornDown:
         if report.failed:
             report.sections.append(("teardown of wider scopes", self.problem))
             return
-        report.outcome = "failed"
-        report.longrepr = self._report.longrepr if self._report is not None else self.problem
+        if self._report is None:
+            report.outcome, report.longrepr = "failed", self.problem
+            return
+        report.outcome = "skipped" if self._report.skipped else "failed"
+        report.longrepr = self._report.longrepr
+        if hasattr(self._report, "wasxfail"):
+            report.wasxfail = self._report.wasxfail
 
 
 def _add_output(report: pytest.TestReport, name: str, text: str) -> None:

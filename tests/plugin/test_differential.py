@@ -29,6 +29,7 @@ markers = env(name): what a test needs
 junit_family = legacy
 nsisolate_host_fixtures =
     hosted_session hosted_module hosted_class hosted_param hosted_fails hosted_skips hosted_fails_later
+    hosted_fails_down
 """
 
 #: What keeps files from being collected if it is an error.

@@ -127,6 +127,24 @@ def test_hosted_fails_otherwise(hosted_fails):
 
 
 @pytest.fixture(scope="class")
+def hosted_fails_down():
+    yield
+    raise LookupError("when the class is done, on the host")
+
+
+class TestExpectedDown:
+    @pytest.mark.xfail(raises=LookupError, reason="on the host")
+    def test_teardown(self, hosted_fails_down):
+        print("before")
+
+
+class TestOtherwiseDown:
+    @pytest.mark.xfail(raises=KeyError)
+    def test_teardown(self, hosted_fails_down):
+        raise KeyError
+
+
+@pytest.fixture(scope="class")
 def wide_uses_hosted(hosted_class):
     yield hosted_class["scope"]
     print("wide down before", hosted_class["scope"])
