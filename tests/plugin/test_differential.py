@@ -91,10 +91,12 @@ class Outcome:
 
 
 def comparable(lines: list[str]) -> list[str]:
-    """Return the lines of a run without its header, addresses, durations and temporary directories."""
+    """Return a run's lines without its header, addresses, durations, task numbers, temporary directories."""
     text = "\n".join(line for line in lines if not line.startswith("nsisolate: "))
     return re.sub(
-        r"0x[0-9a-f]+| in \d[\d.]*s.*|pytest-of-[^/]*/pytest-\d+|<CaptureManager .*|=", "", text
+        r"0x[0-9a-f]+|Task-\d+| in \d[\d.]*s.*|pytest-of-[^/]*/pytest-\d+|<CaptureManager .*|=",
+        "",
+        text,
     ).splitlines()
 
 
