@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .host.launching import Launcher
     from .host.pool import Pool
     from .host.run import Run
+    from .host.torn_down import TornDown
     from .rootfs.kinds import Sandbox
 
 _IS_LINUX = sys.platform.startswith("linux")
@@ -290,15 +291,12 @@ class Isolation:
             cost = run.cost() if self._tells_costs else None
             if problem and not report.failed:
                 report.outcome, report.longrepr = "failed", OpaqueRepr(problem, problem)
-            # Plain items before this one may have left wider scopes set up here.
-            setup_state(item.session).teardown_exact(nextitem)
-            if self._pool is not None:
-                # Wider scopes stay set up for the next attempt.
-                following = item if is_to_be_rerun(item) else nextitem
-                for torn_down in self._pool.tear_down_to(item, following):
-                    if not report.failed:
-                        run.blame("teardown", torn_down.error)
-                    torn_down.merge_into(report)
+            # Wider scopes stay set up for the next attempt.
+            following = item if is_to_be_rerun(item) else nextitem
+            for torn_down in self._tear_down_to(item, following):
+                if not report.failed:
+                    run.blame("teardown", torn_down.error)
+                torn_down.merge_into(report)
             if cost is not None:
                 from .costs import add_cost
 
@@ -309,6 +307,19 @@ class Isolation:
         if self._pool is not None:
             self._pool.check_torn_down(item, nextitem)
         return result
+
+    def _tear_down_to(self, item: pytest.Item, following: pytest.Item | None) -> Iterator[TornDown]:
+        """Tear down what *following* does not need: in the sandboxes, then here, and tell how that went.
+
+        What is here are the host's fixtures, which those in the sandboxes may use, and what plain items
+        have left set up.
+        """
+        if self._pool is not None:
+            yield from self._pool.tear_down_to(item, following)
+        if setup_state(item.session).stack:
+            from .host.here import tear_down_here
+
+            yield tear_down_here(item, following)
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:

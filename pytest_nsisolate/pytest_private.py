@@ -20,6 +20,7 @@ from _pytest.config import _prepareconfig
 from _pytest.logging import caplog_handler_key, caplog_records_key
 from _pytest.outcomes import Exit, OutcomeException
 from _pytest.scope import Scope
+from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks, xfailed_key
 from _pytest.threadexception import thread_exceptions
 from _pytest.unraisableexception import unraisable_exceptions
 
@@ -152,6 +153,13 @@ def report_sections(item: pytest.Item) -> list[tuple[str, str, str]]:
     return list(item._report_sections)
 
 
+def take_report_sections(item: pytest.Item, number: int) -> list[tuple[str, str]]:
+    """Take from what the item has printed all but the first *number* sections, as a report has them."""
+    taken = item._report_sections[number:]
+    del item._report_sections[number:]
+    return [(f"Captured {kind} {when}", text) for when, kind, text in taken]
+
+
 def set_report_sections(item: pytest.Item, report: pytest.TestReport) -> None:
     """Make the sections of *report* what the item has printed so far."""
     named = [(*name.split(" ", 2), text) for name, text in report.sections]
@@ -160,6 +168,47 @@ def set_report_sections(item: pytest.Item, report: pytest.TestReport) -> None:
         for parts in named
         if len(parts) == 4 and parts[0] == "Captured"
     ]
+
+
+def apply_xfail(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
+    """Make the *report* of a failure an expected one, if the item's xfail mark counts, and expects *error*.
+
+    None is no exception but a crash, which a mark expects that does not name any.
+    """
+    if item.config.getoption("runxfail", True):
+        return
+    try:
+        xfail = evaluate_xfail_marks(item)
+    except TEST_OUTCOME:  # of a condition, which the test itself has told
+        return
+    if xfail is not None and (xfail.raises is None or _is_one_of(error, xfail.raises)):
+        report.outcome, report.wasxfail = "skipped", xfail.reason
+
+
+def _is_one_of(error: BaseException | None, raises: Any) -> bool:
+    if isinstance(raises, type | tuple):
+        return isinstance(error, raises)
+    return error is not None and bool(raises.matches(error))
+
+
+def note_expected_failure(item: pytest.Item) -> None:
+    """Let the item's xfail mark count for a phase that fails here, if there are such marks."""
+    if item.config.pluginmanager.hasplugin("skipping"):
+        try:
+            item.stash[xfailed_key] = evaluate_xfail_marks(item)
+        except TEST_OUTCOME:  # of a condition; the failure that there is already is told
+            pass
+
+
+def is_not_to_be_run(item: pytest.Item) -> bool:
+    """Tell whether a mark keeps the item from being set up; also if the sandbox will say that it is wrong."""
+    if not item.config.pluginmanager.hasplugin("skipping"):
+        return False
+    try:
+        xfail = None if item.config.option.runxfail else evaluate_xfail_marks(item)
+        return evaluate_skip_marks(item) is not None or (xfail is not None and not xfail.run)
+    except TEST_OUTCOME:
+        return True
 
 
 def mark_as_debugged(report: pytest.TestReport) -> None:

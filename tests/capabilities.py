@@ -46,6 +46,11 @@ def need(fulfilled: bool, what: str) -> None:
     pytest.skip(f"needs {what}")
 
 
+def need_subtests() -> None:
+    """Skip unless pytest has the fixture of subtests itself; before pytest 9 that is a plugin's."""
+    need(hasattr(pytest, "Subtests"), "pytest 9, with subtests")
+
+
 def need_of_machine(fulfilled: bool, what: str) -> None:
     """Skip unless *fulfilled*, which takes another kind of machine; tests/machines has those.
 

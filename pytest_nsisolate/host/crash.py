@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..pytest_private import OpaqueRepr
+from ..pytest_private import OpaqueRepr, report_sections
 from ..wire.limits import STACKS_SIGNAL
 from .template import Template, read_text
 
@@ -52,7 +52,8 @@ def _relevant(stacks: str) -> str:
 
 def passed_report(item: pytest.Item, when: str) -> pytest.TestReport:
     """Return the report of a phase after the one in which the test's process ended."""
-    return _report(item, when, "passed", None, [], 0.0)
+    sections = [(f"Captured {kind} {phase}", text) for phase, kind, text in report_sections(item)]
+    return _report(item, when, "passed", None, sections, 0.0)
 
 
 def _report(

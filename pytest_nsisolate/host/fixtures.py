@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cloudpickle
 import pytest
 
-from ..pytest_private import counted_as_set_up, fixture_value, setup_state, wider_fixtures
+from ..pytest_private import (
+    counted_as_set_up,
+    fixture_value,
+    is_not_to_be_run,
+    setup_state,
+    wider_fixtures,
+)
 
 
-def ship_host_fixtures(item: pytest.Item, names: list[str]) -> dict[str, bytes]:
-    """Set up those of *names* that *item* uses, here, and return their values, pickled.
+class Shipped(NamedTuple):
+    """The values of an item's host-side fixtures, pickled, and the sections of what their set-up printed."""
+
+    values: dict[str, bytes]
+    sections: list[tuple[str, str]]
+
+
+def ship_host_fixtures(item: pytest.Item, names: list[str]) -> Shipped:
+    """Set up those of *names* that *item* uses, here, and return their values.
 
     Fails the test where a fixture is of function scope, or its value cannot be pickled.
     """
+    values: dict[str, bytes] = {}
     wanted = [name for name in getattr(item, "fixturenames", ()) if name in names]
-    if not wanted:
-        return {}
-    setup_state(item.session).setup(item.parent)
-    with counted_as_set_up(item):
-        return {name: _ship(item, name) for name in wanted}
+    if not wanted or is_not_to_be_run(item):
+        return Shipped(values, [])
+    from .here import set_up_here
+
+    def set_up() -> None:
+        setup_state(item.session).setup(item.parent)
+        with counted_as_set_up(item):
+            values.update((name, _ship(item, name)) for name in wanted)
+
+    return Shipped(values, set_up_here(item, set_up))
 
 
 def _ship(item: pytest.Item, name: str) -> bytes:

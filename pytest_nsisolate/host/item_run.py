@@ -39,17 +39,19 @@ class NoRun:
 
     def __init__(self, item: pytest.Item) -> None:
         self._item = item
+        self._errors: dict[str, BaseException | None] = {}
 
     def phase(self, when: str) -> pytest.TestReport:
         """Return the report of a phase in which nothing had to be done."""
         return passed_report(self._item, when)
 
-    def remote_phase(self, when: str, report: pytest.TestReport) -> RemotePhase:  # noqa: ARG002
-        """Return what stands for the phase: nothing was raised, and no hook has seen the report."""
-        return RemotePhase(report, None, settled=False)
+    def remote_phase(self, when: str, report: pytest.TestReport) -> RemotePhase:
+        """Return what stands for the phase: no hook has seen the report."""
+        return RemotePhase(report, self._errors.get(when), settled=False)
 
     def blame(self, when: str, error: BaseException | None) -> None:
-        """Do nothing."""
+        """Note what wider scopes have raised."""
+        self._errors[when] = error
 
     def finish(self) -> str:
         """Do nothing."""

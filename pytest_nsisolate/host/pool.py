@@ -143,11 +143,12 @@ class Pool:
         self._kept_for = nextitem
         results = []
         for template in self._live():
+            torn_down = TornDown()
             try:
-                torn_down = TornDown(item, template.tear_down(chain_of(nextitem)))
+                torn_down.read(item, template.tear_down(chain_of(nextitem)))
             except NsisolateError as error:
                 template.kill()
-                torn_down = TornDown(item, {"problem": str(error)})
+                torn_down.problem = str(error)
             torn_down.replay()
             results.append(torn_down)
         return results

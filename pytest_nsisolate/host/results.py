@@ -17,6 +17,7 @@ from ..wire import frames
 from ..wire.data import MalformedData, load
 from ..wire.exceptions import from_data
 from ..wire.limits import ALL_RESULTS_LIMIT, MESSAGES_LIMIT, RESULT_LIMIT
+from .here import put_first
 from .malformed import MALFORMED
 from .replay import replay_of
 from .reports import rebuild
@@ -26,7 +27,8 @@ from .template import Template
 class Results:
     """The results of one run of *item*, as they come in through the socket *ours*.
 
-    *on_debugger* is told that a debugger was "entered", say, or "left".
+    *sections* are what its set-up here has printed, which its reports begin with. *on_debugger* is told that
+    a debugger was "entered", say, or "left".
     """
 
     def __init__(
@@ -34,11 +36,13 @@ class Results:
         template: Template,
         item: pytest.Item,
         ours: socket.socket,
+        sections: list[tuple[str, str]],
         on_debugger: Callable[[str], None],
     ) -> None:
         self._template = template
         self._item = item
         self._socket = ours
+        self._sections = sections
         self._on_debugger = on_debugger
         self._messages = self._bytes = 0
         self._waiting = False
@@ -89,7 +93,7 @@ class Results:
             adapters.add(self._item, message)
             return None
         if kind == frames.LOG_REPORT:
-            report = rebuild(self._item, message)
+            report = self._rebuild(message)
             self._note_terminal(message["terminal"])
             return partial(self._log_report, report)
         if kind == frames.DEBUGGER:
@@ -101,8 +105,13 @@ class Results:
         self.stopped = kind == frames.STOP
         return replay_of(self._item, kind, message)
 
-    def _phase_report(self, message: Any, when: str) -> pytest.TestReport:
+    def _rebuild(self, message: Any) -> pytest.TestReport:
         report = rebuild(self._item, message)
+        put_first(report, self._sections)
+        return report
+
+    def _phase_report(self, message: Any, when: str) -> pytest.TestReport:
+        report = self._rebuild(message)
         if report.when != when:
             raise MalformedData(f"the report of {report.when!r} instead of {when!r}")
         self._note_terminal(message["terminal"])

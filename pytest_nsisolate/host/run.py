@@ -13,6 +13,7 @@ import pytest
 
 from ..limits import size_text
 from ..options import Request
+from ..pytest_private import apply_xfail
 from ..runtime.errors import ChannelError, NsisolateError
 from ..runtime.outcome import Signalled, of_wait_status
 from ..wire import frames
@@ -22,6 +23,8 @@ from .clone_messages import end_of, pid_of
 from .coverage import active
 from .crash import crash_report, passed_report, read_stacks
 from .debugging import TerminalMode
+from .fixtures import Shipped
+from .here import put_first
 from .limiting import Limited
 from .malformed import MALFORMED
 from .order import order_of
@@ -47,7 +50,7 @@ class Run:
         template: Template,
         item: pytest.Item,
         request: Request,
-        fixtures: dict[str, bytes],
+        fixtures: Shipped,
         limited: Limited,
         following: str | None,
     ) -> None:
@@ -55,6 +58,7 @@ class Run:
         self._item = item
         self._request = request
         self._limited = limited
+        self._sections = fixtures.sections
         self._deadline: float | None = None
         self._pid = 0
         self._holder = ""
@@ -63,6 +67,8 @@ class Run:
         #: phase may pass for want of a report.
         self._problem = ""
         self._told = False
+        #: Whether it is the test's own end, which it may be marked to expect.
+        self._crashed = False
         self._timed_out = False
         self._terminal: TerminalMode | None = None
         self._interrupted = 0.0
@@ -70,11 +76,15 @@ class Run:
         template.forget_output()
         ours, theirs = socket.socketpair()
         self._socket = ours
-        self._results = Results(template, item, ours, self._debugger)
+        self._results = Results(template, item, ours, self._sections, self._debugger)
         doors = limited.open_doors()
         try:
             order = order_of(
-                item, fixtures=fixtures, env=request.env, nproc=limited.nproc, following=following
+                item,
+                fixtures=fixtures.values,
+                env=request.env,
+                nproc=limited.nproc,
+                following=following,
             )
             template.tell(frames.RUN, pickle.dumps(order), (theirs.fileno(), *doors))
         except NsisolateError as error:
@@ -106,6 +116,9 @@ class Run:
         crashed = crash_report(
             self._item, when, self._problem, self._template, time.time() - self._started
         )
+        if self._crashed:
+            apply_xfail(self._item, crashed, None)
+        put_first(crashed, self._sections)
         self._told = True
         if self._timed_out and not self._holder:
             self._template.kill()  # it hangs in a fixture of a wider scope, in the template itself
@@ -141,6 +154,7 @@ class Run:
                     return report
             elif self._has_ended():
                 self._problem = self._explain_end()
+                self._crashed = self._ended is not None and "problem" not in self._ended
                 return None
             else:
                 self._wait(self._deadline)
@@ -222,6 +236,7 @@ class Run:
         seconds = self._request.timeout
         self._problem = f"timeout: the test ran for more than {seconds:g} s and was killed"
         self._timed_out = True
+        self._crashed = bool(self._holder)
 
     def _wait_for_coverage(self) -> None:
         """Take what a test that is going to be killed has measured so far."""

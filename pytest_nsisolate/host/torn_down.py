@@ -1,4 +1,4 @@
-"""The teardown of wider scopes in a template, as a part of a test's teardown phase."""
+"""The teardown of wider scopes, in a template or here, as a part of a test's teardown phase."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ _SECTIONS = tuple(f"Captured {name} teardown" for name in ("stdout", "stderr", "
 
 
 class TornDown:
-    """How the teardown of wider scopes after *item* went, by what the template says of it."""
+    """How the teardown of wider scopes after an item went: its *report* and what ended it, if it was here."""
 
-    def __init__(self, item: pytest.Item, data: dict[str, Any]) -> None:
-        self._report: Any = None
+    def __init__(
+        self, report: pytest.TestReport | None = None, error: BaseException | None = None
+    ) -> None:
+        self._report: Any = report
         self._replays: list[Callable[[], object]] = []
-        self.problem = ""
-        #: What ended the phase, if that was here.
-        self.error: BaseException | None = None
+        self.problem = "" if report is None else report.longreprtext
+        #: What ended the phase.
+        self.error = error
+
+    def read(self, item: pytest.Item, data: dict[str, Any]) -> None:
+        """Take what a template says of its teardown after *item*."""
         try:
             self._read(item, data)
         except MALFORMED as error:
@@ -66,8 +71,13 @@ class TornDown:
         if report.failed:
             report.sections.append(("teardown of wider scopes", self.problem))
             return
-        report.outcome = "failed"
-        report.longrepr = self._report.longrepr if self._report is not None else self.problem
+        if self._report is None:
+            report.outcome, report.longrepr = "failed", self.problem
+            return
+        report.outcome = "skipped" if self._report.skipped else "failed"
+        report.longrepr = self._report.longrepr
+        if hasattr(self._report, "wasxfail"):
+            report.wasxfail = self._report.wasxfail
 
 
 def _add_output(report: pytest.TestReport, name: str, text: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ..pytest_private import forget_sections, setup_state, start_log_records
+from ..pytest_private import apply_xfail, forget_sections, setup_state, start_log_records
 from ..tracebacks import take_out_own_frames
 from ..wire.exceptions import to_data
 from .stopping import describe_stop
@@ -122,7 +122,9 @@ class _Teardown:
         take_out_own_frames(call)
         # Not by the hook, whose wrappers have seen the report of the test's own teardown.
         self._report = pytest.TestReport.from_item_and_call(item, call)
-        self.error = None if call.excinfo is None else call.excinfo.value
+        if call.excinfo is not None:
+            self.error = call.excinfo.value
+            apply_xfail(item, self._report, self.error)
         return True
 
     @pytest.hookimpl(tryfirst=True)

@@ -5,24 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-#: Loaded from the environment of these tests, where one would shuffle what is to be compared, and others
-#: print what is not asked for.
+#: Keeps out the plugins in the environment of these tests: some shuffle what is to be compared, some print
+#: what is not asked for, and some have hooks on account of which nothing is made ahead.
 PLAIN = tuple(
     word
-    for name in (
-        "anyio",
-        "asyncio",
-        "pytest_cov",
-        "pytest_mock",
-        "randomly",
-        "rerunfailures",
-        "timeout",
-        "xdist",
-    )
+    for name in sorted({point.name for point in entry_points(group="pytest11")})
+    if name not in ("nsisolate", "hypothesispytest")
     for word in ("-p", f"no:{name}")
 )
 

@@ -226,3 +226,119 @@ def test_hostile_result(project: Project) -> None:
         """
     )
     result.assert_outcomes(failed=1, passed=1)
+
+
+XFAIL = """
+import os, pytest, signal, threading
+
+{mark}
+def test_crash({fixture}):
+    print("said before")
+    {way}
+
+@pytest.fixture
+def crashing():
+    os.abort()
+
+@pytest.fixture
+def crashing_later():
+    yield
+    os.abort()
+
+def test_next():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "@pytest.mark.xfail(reason='known')",
+        "@pytest.mark.xfail(reason='known', strict=True)",
+        "@pytest.mark.xfail('sys.platform == \"linux\"', reason='known')",
+        "@pytest.mark.xfail(os.name == 'posix', reason='known', run=True)",
+    ],
+)
+def test_expected_crash(project: Project, mark: str) -> None:
+    """A mark that expects a failure of whatever kind expects a crash, too."""
+    text = XFAIL.format(mark=mark, fixture="", way="os.abort()")
+    result = project.test(text, "-rxX", "--xfail-tb")
+    result.assert_outcomes(xfailed=1, passed=1)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*was killed by SIGABRT*", "said before"])
+    result.stdout.fnmatch_lines(["XFAIL test_it.py::test_crash - known"])
+
+
+@pytest.mark.parametrize(
+    ("mark", "options"),
+    [
+        ("@pytest.mark.xfail(raises=BaseException)", ()),
+        ("@pytest.mark.xfail('sys.platform == \"other\"', reason='known')", ()),
+        ("@pytest.mark.xfail", ("--runxfail",)),
+        (
+            "@pytest.mark.xfail",
+            ("-p", "no:skipping", "-W", "ignore::pytest.PytestUnknownMarkWarning"),
+        ),
+    ],
+    ids=["raises", "condition", "runxfail", "no-skipping"],
+)
+def test_unexpected_crash(project: Project, mark: str, options: tuple[str, ...]) -> None:
+    """A mark that expects an exception, or that does not count, expects no crash."""
+    result = project.test(XFAIL.format(mark=mark, fixture="", way="os.abort()"), *options)
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*was killed by SIGABRT*"])
+
+
+@pytest.mark.parametrize(
+    ("fixture", "outcomes"),
+    [
+        ("crashing", {"xfailed": 1, "passed": 1}),
+        ("crashing_later", {"xpassed": 1, "xfailed": 1, "passed": 1}),
+    ],
+)
+def test_expected_crash_in_a_fixture(
+    project: Project, fixture: str, outcomes: dict[str, int]
+) -> None:
+    """So it is in each phase, as with an exception."""
+    mark = "@pytest.mark.xfail"
+    project.test(XFAIL.format(mark=mark, fixture=fixture, way="pass")).assert_outcomes(**outcomes)
+    plainly = project.path / "test_it.py"
+    plainly.write_text(plainly.read_text().replace("os.abort()", "raise ValueError"))
+    project.run().assert_outcomes(**outcomes)
+
+
+def test_expected_timeout(project: Project) -> None:
+    """A timeout is a failure that may be expected as well."""
+    mark = "@pytest.mark.xfail(reason='known')\n@pytest.mark.isolated(timeout=1)"
+    text = XFAIL.format(mark=mark, fixture="", way="threading.Event().wait()")
+    result = project.test(text, "-rx", "--junitxml=junit.xml")
+    result.assert_outcomes(xfailed=1, passed=1)
+    result.stdout.fnmatch_lines(["XFAIL test_it.py::test_crash - known"])
+    assert 'type="pytest.xfail" message="known"' in (project.path / "junit.xml").read_text()
+
+
+def test_garbage_is_no_expected_failure(project: Project) -> None:
+    """What a test sends in place of a report stays a failure, and so does the loss of a wider scope."""
+    result = project.test(
+        """
+        import os, pytest
+
+        @pytest.mark.xfail
+        def test_hostile():
+            for fd in os.listdir("/proc/self/fd"):
+                try:
+                    if os.readlink(f"/proc/self/fd/{fd}").startswith("socket:"):
+                        os.write(int(fd), b"\\x20\\x00\\x00\\x00\\x04{{{{")
+                except OSError:
+                    pass
+
+        @pytest.fixture(scope="module")
+        def crashing():
+            os.abort()
+
+        @pytest.mark.xfail
+        def test_wide(crashing):
+            pass
+        """
+    )
+    result.assert_outcomes(failed=1, errors=1)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..capabilities import need_subtests
 from ..terminal import Terminal
 from .processes import below, is_alive, wait_until
 from .project import Project
@@ -157,6 +158,7 @@ def test_post_mortem(project: Project, user: Sitting, capture: str) -> None:
 @pytest.mark.parametrize("capture", ["fd", "no"])
 def test_subtest(project: Project, user: Sitting, capture: str) -> None:
     """A failing subtest is debugged, and the test goes on where its output and breakpoints are seen."""
+    need_subtests()
     project.write(
         "test_it.py",
         """

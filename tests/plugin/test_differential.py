@@ -1,7 +1,7 @@
 """One corpus, run plainly and isolated: every report is the same in everything but durations.
 
 A file `corpus_*` in `corpus/` is found by itself, and so is each test that is added to one. All of them are
-run at once, because most of the time goes into starting pytest.
+run at once, because most of the time goes into starting pytest. `hosted.py` is run by itself.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ CORPUS = Path(__file__).parent / "corpus"
 
 INI = """
 [pytest]
-addopts = --doctest-modules -p recorder --junitxml=junit.xml
+addopts = --doctest-modules -p recorder -p anyio.pytest_plugin --junitxml=junit.xml
 pythonpath = .
 markers = env(name): what a test needs
 junit_family = legacy
+nsisolate_host_fixtures =
+    hosted_session hosted_module hosted_class hosted_param hosted_fails hosted_skips hosted_fails_later
+    hosted_fails_down
 """
 
 #: What keeps files from being collected if it is an error.
@@ -35,6 +38,7 @@ IGNORED = ["-W", "ignore::pytest.PytestCollectionWarning"]
 #: Errors of tests that have no frame of the test's: what is shown are the variables of pytest's frames.
 WITHOUT_OWN_FRAMES = [
     "--deselect=test_fixtures.py::test_yields_never",
+    "--deselect=test_hosted.py::test_hosted_not_run_but_expected",
     "--deselect=test_kinds.py::TestXunit::TestInner",
     "--deselect=test_outcomes.py::test_xfail_not_run",
 ]
@@ -50,6 +54,10 @@ OPTIONS = {
     "setup-show": ["--setup-show"],
     "setup-plan": ["--setup-plan"],
 }
+
+#: Those with which fixtures of the host's are compared; not --setup-show, which shows that they are torn down
+#: after all that the sandbox has set up.
+HOSTED_OPTIONS = ["default", "locals", "colours", "through", "errors"]
 
 #: At least as many tests, or the corpus was not found.
 ENOUGH = 240
@@ -83,10 +91,12 @@ class Outcome:
 
 
 def comparable(lines: list[str]) -> list[str]:
-    """Return the lines of a run without its header, addresses, durations and temporary directories."""
+    """Return a run's lines without its header, addresses, durations, task numbers, temporary directories."""
     text = "\n".join(line for line in lines if not line.startswith("nsisolate: "))
     return re.sub(
-        r"0x[0-9a-f]+| in \d[\d.]*s.*|pytest-of-[^/]*/pytest-\d+|<CaptureManager .*|=", "", text
+        r"0x[0-9a-f]+|Task-\d+| in \d[\d.]*s.*|pytest-of-[^/]*/pytest-\d+|<CaptureManager .*|=",
+        "",
+        text,
     ).splitlines()
 
 
@@ -116,21 +126,37 @@ def corpus(project: Project) -> Project:
     """Return a project that has the corpus as its tests."""
     for path in CORPUS.glob("corpus_*"):
         shutil.copy(path, project.path / path.name.replace("corpus_", "test_"))
-    shutil.copy(CORPUS / "recorder.py", project.path)
     shutil.copy(CORPUS / "project_conftest.py", project.path / "conftest.py")
-    project.write("pytest.ini", INI)
     return project
 
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_isolated_as_plain(corpus: Project, monkeypatch: pytest.MonkeyPatch, options: str) -> None:
     """Outcomes, phases, order, texts, sections, keywords, properties, warnings and summary are the same."""
-    arguments = OPTIONS[options]
-    plain = Outcome(corpus, monkeypatch, "plain", arguments)
-    isolated = Outcome(corpus, monkeypatch, "isolated", [*arguments, "--nsisolate-all"])
-    assert plain.tests > ENOUGH
+    assert compare(corpus, monkeypatch, OPTIONS[options]) > ENOUGH
+
+
+@pytest.mark.parametrize("options", HOSTED_OPTIONS)
+def test_host_fixtures_as_plain(
+    project: Project, monkeypatch: pytest.MonkeyPatch, options: str
+) -> None:
+    """So they are of tests with fixtures that are set up on the host.
+
+    There is no conftest: its hooks of a set-up come after the host's fixtures, and not before them.
+    """
+    shutil.copy(CORPUS / "hosted.py", project.path / "test_hosted.py")
+    assert compare(project, monkeypatch, OPTIONS[options]) > 15
+
+
+def compare(project: Project, monkeypatch: pytest.MonkeyPatch, options: list[str]) -> int:
+    """Run the project's tests plainly and isolated, and compare; return how many they are."""
+    shutil.copy(CORPUS / "recorder.py", project.path)
+    project.write("pytest.ini", INI)
+    plain = Outcome(project, monkeypatch, "plain", options)
+    isolated = Outcome(project, monkeypatch, "isolated", [*options, "--nsisolate-all"])
     assert not differences(isolated.records, plain.records)
     assert not differences(isolated.shown, plain.shown)
     assert not differences(isolated.errors, plain.errors)
     assert not differences(isolated.junit, plain.junit)
     assert isolated.code == plain.code
+    return plain.tests

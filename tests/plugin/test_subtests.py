@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ..capabilities import need_subtests
 from .project import Project
 
 FIXTURE = """
@@ -61,6 +62,7 @@ OPTIONS = pytest.mark.parametrize(
 @OPTIONS
 def test_fixture_as_in_a_plain_run(project: Project, options: list[str]) -> None:
     """The lines, sections and summary are those of a plain run, and the test has its failure."""
+    need_subtests()
     project.write("test_it.py", FIXTURE)
     plain, isolated = project.run(*options), project.run("--nsisolate-all", *options)
     assert isolated.ret == plain.ret == pytest.ExitCode.TESTS_FAILED
@@ -93,6 +95,7 @@ def failures(result: pytest.RunResult) -> list[str]:
 
 def test_crash_in_a_subtest(project: Project) -> None:
     """Subtests reported before a crash are kept, and the test fails."""
+    need_subtests()
     result = project.test(
         """
         import os

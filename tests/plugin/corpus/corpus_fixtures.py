@@ -178,6 +178,29 @@ class TestFailing:
         assert 0
 
 
+class TestFailingAsExpected:
+    @pytest.mark.xfail(reason="of the class's teardown")
+    def test_teardown(self, failing_class_teardown):
+        pass
+
+
+class TestFailingOtherwise:
+    @pytest.mark.xfail(raises=KeyError, reason="not of the class's teardown")
+    def test_teardown(self, failing_class_teardown):
+        raise KeyError
+
+
+@pytest.fixture(scope="class")
+def skips_in_teardown():
+    yield
+    pytest.skip("the class's fixture skips in its teardown")
+
+
+class TestSkippingInTeardown:
+    def test_teardown(self, skips_in_teardown):
+        pass
+
+
 @pytest.fixture(scope="module")
 def skips_module():
     pytest.skip("the module's fixture skips")

@@ -273,6 +273,8 @@ class Async(unittest.IsolatedAsyncioTestCase):
         self.events = ["setUp"]
 
     async def asyncSetUp(self):
+        # A loop of unittest's logs each step that takes longer; on a busy machine, any may.
+        asyncio.get_running_loop().slow_callback_duration = 60
         await asyncio.sleep(0)
         self.events.append("asyncSetUp")
         self.addAsyncCleanup(self.cleanup)

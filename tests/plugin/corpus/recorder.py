@@ -10,9 +10,9 @@ import pytest
 
 
 def plain(value):
-    """Return *value* without what differs between any two runs: addresses, temporary directories."""
+    """Return *value* without what differs between any two runs, or by the tests before: asyncio counts tasks."""
     text = json.dumps(value, default=repr, sort_keys=True)
-    return re.sub(r"0x[0-9a-f]+|pytest-of-[^/\"]*/pytest-\d+|<CaptureManager [^\\\\]*", "", text)
+    return re.sub(r"0x[0-9a-f]+|Task-\d+|pytest-of-[^/\"]*/pytest-\d+|<CaptureManager [^\\\\]*", "", text)
 
 
 def write(record):
