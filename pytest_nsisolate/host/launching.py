@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -40,22 +40,18 @@ class Launcher:
     @as_setup_error("launcher")
     def __init__(self, config: pytest.Config) -> None:
         """Start it. Raises SetupError."""
-        self.factory, factory = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.template, template = socket.socketpair()
-        order, self.order = os.pipe()
-        passed = (factory.fileno(), template.fileno(), order)
-        for fd in passed:
-            os.set_inheritable(fd, True)
-        args = bare(_LAUNCH, *map(str, passed))
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # A session of its own: what is typed at the terminal is for pytest to decide on.
-        self._pid = os.posix_spawn(
-            args[0], args, dict(os.environ), setsid=True, file_actions=_streams(config)
-        )
-        factory.close()
-        template.close()
-        os.close(order)
+        with ExitStack() as passed, ExitStack() as kept:
+            self.factory, factory = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            kept.enter_context(self.factory)
+            passed.enter_context(factory)
+            self.template, template = socket.socketpair()
+            kept.enter_context(self.template)
+            passed.enter_context(template)
+            order, self.order = os.pipe()
+            kept.callback(os.close, self.order)
+            passed.callback(os.close, order)
+            self._pid = _spawn(config, (factory.fileno(), template.fileno(), order))
+            kept.pop_all()
 
     def take_order(self) -> int:
         """Return the descriptor that the order is written to; it is the caller's now."""
@@ -84,6 +80,19 @@ class Launcher:
             pass
         finally:
             os.close(pidfd)
+
+
+def _spawn(config: pytest.Config, passed: tuple[int, ...]) -> int:
+    """Start the launcher with these descriptors; return its pid."""
+    for fd in passed:
+        os.set_inheritable(fd, True)
+    args = bare(_LAUNCH, *map(str, passed))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A session of its own: what is typed at the terminal is for pytest to decide on.
+    return os.posix_spawn(
+        args[0], args, dict(os.environ), setsid=True, file_actions=_streams(config)
+    )
 
 
 def _streams(config: pytest.Config) -> list[tuple[int, int, int]]:
