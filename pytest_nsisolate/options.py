@@ -38,6 +38,10 @@ class Request(Record):
     limits: Limits = NO_LIMITS
 
 
+#: What an item asks for; None for one that is not isolated.
+REQUEST = pytest.StashKey[Request | None]()
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Declare the command line's options and the ini file's."""
     group = parser.getgroup("nsisolate", "isolation in Linux namespaces")
