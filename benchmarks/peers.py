@@ -68,6 +68,8 @@ class Environments:
             shutil.rmtree(directory, ignore_errors=True)
             print(f"making the environment {directory.name}", file=sys.stderr)
             run([sys.executable, "-m", "venv", str(directory)])
+            # Its console scripts import less than those of Debian's pip.
+            run([python, "-m", "pip", "install", "-q", "--upgrade", "pip"])
             run([python, "-m", "pip", "install", "-q", *requirements])
             (directory / "complete").write_text(self._sources)
         elif peer.with_plugin and (directory / "complete").read_text() != self._sources:
