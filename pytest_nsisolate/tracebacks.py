@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from itertools import pairwise
+from types import TracebackType
 
 import pytest
 
@@ -10,15 +13,25 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 def take_out_own_frames(call: pytest.CallInfo[None]) -> None:
-    """Take our frames out of the traceback of what *call* ended with, save the one where it was raised."""
+    """Take our frames out of the traceback of what *call* ended with, save the one where it was raised.
+
+    A wrapper of ours has put a frame of pluggy's there as well, which calls it in mid-way.
+    """
     if call.excinfo is None:
         return
-    # The outermost frame is pytest's.
-    kept = call.excinfo.tb
-    following = kept.tb_next
-    while following is not None:
-        ours = following.tb_frame.f_code.co_filename.startswith(_PACKAGE)
-        if not ours or following.tb_next is None:
-            kept.tb_next = following
-            kept = following
-        following = following.tb_next
+    outermost, *others = _entries(call.excinfo.tb)  # that one is pytest's
+    kept = [outermost]
+    for number, entry in enumerate(others, 1):
+        following = others[number] if number < len(others) else None
+        if following is None or not entry.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+            kept.append(entry)
+        elif len(kept) > 1 and kept[-1].tb_frame is following.tb_frame:
+            kept.pop()
+    for entry, following in pairwise(kept):
+        entry.tb_next = following
+
+
+def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next

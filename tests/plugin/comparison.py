@@ -14,10 +14,6 @@ from .project import Project
 _ANY = re.compile(
     r"0x[0-9a-f]+|\d+\.\d+ ?s(?:econds)?\b|pytest-of-[^/]*/pytest-\d+|\d+:\d\d:\d\d|={2,}|-{2,}|_{3,}"
 )
-#: The frames that --tb=native shows of a hook with wrappers around it: as many as plugins have put there.
-_WRAPPER = re.compile(
-    r'  File ".*/pluggy/_execution.py", line \d+, in _multicall|    teardown.throw'
-)
 #: The header and the command itself.
 _OWN = re.compile(r"nsisolate: |plugins: |cachedir: |Using --randomly-seed")
 
@@ -31,11 +27,7 @@ def run_with(project: Project, plugins: list[str], *args: str) -> pytest.RunResu
 
 def shown(result: pytest.RunResult) -> list[str]:
     """Return the lines that were printed, without what differs between any two runs."""
-    lines = [
-        line
-        for line in result.outlines + result.errlines
-        if not (_OWN.match(line) or _WRAPPER.match(line))
-    ]
+    lines = [line for line in result.outlines + result.errlines if not _OWN.match(line)]
     return [_ANY.sub("~", line).rstrip() for line in lines]
 
 
