@@ -82,7 +82,11 @@ class CoverageOfTests:
         for ask in self._ask:
             ask()
         if self._runs:
-            coverage.get_data().update(self._as_data())
+            data = self._as_data()
+            try:
+                coverage.get_data().update(data)
+            finally:
+                data.close(force=True)
             self._runs.clear()
 
     def _as_data(self) -> CoverageData:
