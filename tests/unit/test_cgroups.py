@@ -17,7 +17,15 @@ from pytest_nsisolate.runtime.cgroup_fork import fork_into
 from pytest_nsisolate.runtime.cgroups import devices, limits, v2
 from pytest_nsisolate.runtime.cgroups.group import Cgroup, create, read
 from pytest_nsisolate.runtime.cgroups.locate import UNIFIED, Hierarchy, parse
-from pytest_nsisolate.runtime.cgroups.removal import freeze, is_frozen, kill, pids, remove, thaw
+from pytest_nsisolate.runtime.cgroups.removal import (
+    freeze,
+    is_frozen,
+    kill,
+    pids,
+    remove,
+    thaw,
+    thaw_if_frozen,
+)
 from pytest_nsisolate.runtime.cgroups.stats import stats
 from pytest_nsisolate.runtime.errors import NsisolateError, UnsupportedError
 from pytest_nsisolate.runtime.plan import Plan, Root
@@ -402,3 +410,9 @@ def test_a_cgroup_survives_in_a_state_file(unified: Cgroup) -> None:
     assert Cgroup.of_state(kept) == unified.replace(made=("/a/b", "/a"))
     with pytest.raises(NsisolateError, match="cgroup"):
         Cgroup.of_state({"made": [5]})
+
+
+def test_a_cgroup_that_is_gone_keeps_nobody_frozen(tmp_path: Path) -> None:
+    """A killed container's may be removed by whoever waits for it before the one who killed it looks."""
+    gone = Cgroup(directories=(("freezer", str(tmp_path / "gone")),))
+    thaw_if_frozen(gone, os.getpid())

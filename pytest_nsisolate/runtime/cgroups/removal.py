@@ -73,14 +73,15 @@ def thaw_if_frozen(cgroup: Cgroup, pid: int = 0) -> None:
     directory = cgroup.directory("freezer")
     if directory is None:
         return
-    if is_frozen(cgroup):
-        thaw(cgroup)
-    if pid and pid not in pids(cgroup):
-        try:
+    try:
+        if is_frozen(cgroup):
+            thaw(cgroup)
+        if pid and pid not in pids(cgroup):
             write(f"{directory}/cgroup.procs", str(pid), "")
-        except SetupError as error:
-            if error.errno != errno.ESRCH:
-                raise
+    except SetupError as error:
+        # It has died meanwhile, and whoever waited for that may have removed its cgroup.
+        if error.errno not in (errno.ESRCH, errno.ENOENT, errno.ENODEV):
+            raise
 
 
 def is_frozen(cgroup: Cgroup) -> bool:
