@@ -66,15 +66,15 @@ class Laboratory:
 
     def command(self, name: str, *command: str) -> None:
         """Run the bundle with a runtime's command; keep the time and the peak memory."""
-        full = bundles.command(self.cache, list(command))
-        self.keep(f"run, {name} (ms)", bundles.seconds(full) * 1e3)
-        self.keep(f"run, {name} (KiB)", bundles.peak_kib(full))
+        self._keep_run(name, bundles.command(self.cache, list(command)))
 
     def bubblewrap(self) -> None:
         """Run the bundle's program with bwrap, which takes no bundles; keep the same."""
-        full = bundles.bubblewrap(self.cache)
-        self.keep("run, bwrap (ms)", bundles.seconds(full) * 1e3)
-        self.keep("run, bwrap (KiB)", bundles.peak_kib(full))
+        self._keep_run("bwrap", bundles.bubblewrap(self.cache))
+
+    def _keep_run(self, name: str, full: list[str]) -> None:
+        self.keep(f"run, {name} (ms)", bundles.seconds(full) * 1e3)
+        self.keep(f"run, {name} (KiB)", bundles.peak_kib(full))
 
     def ours(self, *, console_script: bool) -> list[str]:
         """Return our own command line's beginning."""

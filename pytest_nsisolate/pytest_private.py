@@ -73,7 +73,8 @@ def own_id(item: pytest.Item) -> str:
 def renamed(config: pytest.Config) -> dict[str, str]:
     """Return, by own id, the node ids that a plugin has replaced, as xdist does for its groups."""
     session: Any = config.pluginmanager.get_plugin("session")
-    return {own_id(item): item.nodeid for item in session.items if item.nodeid != own_id(item)}
+    ids = ((own_id(item), item.nodeid) for item in session.items)
+    return {own: given for own, given in ids if given != own}
 
 
 def rename(item: pytest.Item, nodeid: str) -> None:
@@ -153,11 +154,16 @@ def report_sections(item: pytest.Item) -> list[tuple[str, str, str]]:
     return list(item._report_sections)
 
 
+def sections_of_report(item: pytest.Item) -> list[tuple[str, str]]:
+    """Return what the item has printed so far, as a report has it."""
+    return [(f"Captured {kind} {when}", text) for when, kind, text in item._report_sections]
+
+
 def take_report_sections(item: pytest.Item, number: int) -> list[tuple[str, str]]:
     """Take from what the item has printed all but the first *number* sections, as a report has them."""
-    taken = item._report_sections[number:]
+    taken = sections_of_report(item)[number:]
     del item._report_sections[number:]
-    return [(f"Captured {kind} {when}", text) for when, kind, text in taken]
+    return taken
 
 
 def set_report_sections(item: pytest.Item, report: pytest.TestReport) -> None:

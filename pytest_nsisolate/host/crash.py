@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..pytest_private import OpaqueRepr, report_sections
+from ..pytest_private import OpaqueRepr, sections_of_report
 from ..wire.limits import STACKS_SIGNAL
 from .template import Template, read_text
 
@@ -52,8 +52,7 @@ def _relevant(stacks: str) -> str:
 
 def passed_report(item: pytest.Item, when: str) -> pytest.TestReport:
     """Return the report of a phase after the one in which the test's process ended."""
-    sections = [(f"Captured {kind} {phase}", text) for phase, kind, text in report_sections(item)]
-    return _report(item, when, "passed", None, sections, 0.0)
+    return _report(item, when, "passed", None, sections_of_report(item), 0.0)
 
 
 def _report(

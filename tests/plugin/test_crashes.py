@@ -207,19 +207,29 @@ def failures(result: pytest.RunResult) -> list[str]:
     return [line.split(" at 0x")[0] for line in result.outlines[start:-1]]
 
 
+#: A module whose function sends what is no report by every socket that a test has.
+SENDING = """
+import os
+
+def garbage():
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{fd}").startswith("socket:"):
+                os.write(int(fd), b"\\x20\\x00\\x00\\x00\\x04{{{{")
+        except OSError:
+            pass
+"""
+
+
 def test_hostile_result(project: Project) -> None:
     """Garbage on the socket that results go out by is a failure, never a pass."""
+    project.write("sending.py", SENDING)
     result = project.test(
         """
-        import os
+        import sending
 
         def test_hostile():
-            for fd in os.listdir("/proc/self/fd"):
-                try:
-                    if os.readlink(f"/proc/self/fd/{fd}").startswith("socket:"):
-                        os.write(int(fd), b"\\x20\\x00\\x00\\x00\\x04{{{{")
-                except OSError:
-                    pass
+            sending.garbage()
 
         def test_next():
             pass
@@ -319,18 +329,14 @@ def test_expected_timeout(project: Project) -> None:
 
 def test_garbage_is_no_expected_failure(project: Project) -> None:
     """What a test sends in place of a report stays a failure, and so does the loss of a wider scope."""
+    project.write("sending.py", SENDING)
     result = project.test(
         """
-        import os, pytest
+        import os, pytest, sending
 
         @pytest.mark.xfail
         def test_hostile():
-            for fd in os.listdir("/proc/self/fd"):
-                try:
-                    if os.readlink(f"/proc/self/fd/{fd}").startswith("socket:"):
-                        os.write(int(fd), b"\\x20\\x00\\x00\\x00\\x04{{{{")
-                except OSError:
-                    pass
+            sending.garbage()
 
         @pytest.fixture(scope="module")
         def crashing():
