@@ -38,11 +38,13 @@ def test_it(number, service, tmp_path):
 
 
 class Moments:
-    """Random moments within what a command takes, which is learnt from those that were not disturbed."""
+    """Random moments within what a command takes, which is learnt from one that was not disturbed."""
 
     def __init__(self, command: Sequence[str], directory: Path) -> None:
         began = time.monotonic()
-        subprocess.run(command, cwd=directory, stdout=subprocess.DEVNULL, stdin=-3, check=True)
+        undisturbed = Started(command, directory)
+        code, output = undisturbed.finish()
+        assert code == 0, output
         self._longest = time.monotonic() - began
 
     def wait(self) -> None:
@@ -167,11 +169,15 @@ def verbs(enclosure: Enclosure, count: int) -> str:
     }
     codes: collections.Counter[str] = collections.Counter()
     for verb, arguments in commands.items():
+        command = [*bundles.RUNTIME, *arguments]
+        _prepare(verb, bundle, name)
+        moments = Moments(command, enclosure.directory)
+        bundles.call("delete", "--force", name, code=None)
         for number in range(count * len(SIGNALS)):
             sent = SIGNALS[number % len(SIGNALS)]
             _prepare(verb, bundle, name)
-            running = Started([*bundles.RUNTIME, *arguments], enclosure.directory)
-            time.sleep(random.uniform(0, _DURATIONS[verb]))
+            running = Started(command, enclosure.directory)
+            moments.wait()
             running.popen.send_signal(sent)
             code, output = running.finish()
             assert "Traceback" not in output or "KeyboardInterrupt" in output, output
@@ -181,10 +187,6 @@ def verbs(enclosure: Enclosure, count: int) -> str:
             enclosure.check(f"{sent.name} number {number} to {verb}, which said {output!r}")
             codes[f"{verb} {sent.name} {code}"] += 1
     return f"{sum(codes.values())} signals to verbs: {dict(sorted(codes.items()))}"
-
-
-#: Seconds that a verb takes at the most, where nothing disturbs it.
-_DURATIONS = {"create": 0.3, "start": 0.2, "run": 0.35, "exec": 0.25}
 
 
 def _prepare(verb: str, bundle: str, name: str) -> None:
