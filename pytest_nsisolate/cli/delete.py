@@ -51,6 +51,7 @@ def _delete_by_force(directory: Directory, settings: Settings) -> None:
         pass
     else:
         signalling.end(state)
+    directory.remove_remains()
     if not directory.exists():
         return
     try:

@@ -26,16 +26,18 @@ _TIMEOUT = 60
 
 
 class Fault(NamedTuple):
-    """The *number*-th call of *name* in each process fails with *errno*."""
+    """The *number*-th call of *name* in each process fails with *errno*, or a *signal* comes with it."""
 
     name: str
     number: int
     errno: str = "EIO"
+    signal: str = ""
 
     @property
     def option(self) -> str:
         """As strace's option takes it."""
-        return f"inject={self.name}:error={self.errno}:when={self.number}"
+        what = f"signal={self.signal}" if self.signal else f"error={self.errno}"
+        return f"inject={self.name}:{what}:when={self.number}"
 
 
 class Result(NamedTuple):

@@ -12,7 +12,7 @@ from .locate import UNIFIED, Hierarchy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..plan import Plan
 
@@ -67,8 +67,15 @@ def planned(plan: Plan, found: Sequence[Hierarchy], container_id: str) -> Cgroup
         directories=tuple(
             (h.controllers[0] if h.version == 1 else UNIFIED, p) for h, p in directories
         ),
-        made=tuple(path for _hierarchy, path in directories if not os.path.isdir(path)),
+        made=tuple(missing for _hierarchy, path in directories for missing in _missing(path)),
     )
+
+
+def _missing(path: str) -> Iterator[str]:
+    """Yield *path* and those above it that are not there, the deepest first."""
+    while not os.path.isdir(path):
+        yield path
+        path = os.path.dirname(path)
 
 
 def _starves_real_time(plan: Plan, hierarchy: Hierarchy) -> bool:

@@ -99,13 +99,14 @@ def create(request: Request) -> None:
         launched = _build(request, preparation, attended=False, gate=gate)
         try:
             hand_over(launched, request.console_socket, request.pid_file, request.pidfd_socket)
+            # Before it may go to the gate: there it waits for anybody, also if we are killed.
+            _save(request, launched.pid, CREATED, preparation)
         except BaseException:
             launched.kill()
             raise
         launched.go()
-        _save(request, launched.pid, CREATED, preparation)
     except BaseException:
-        destroy(request, preparation)
+        _give_up(request, preparation)
         raise
     directory.unlock()
 
@@ -254,7 +255,7 @@ def run(request: Request, *, attended: bool) -> Running:
             launched.kill()
             raise
     except BaseException:
-        destroy(request, preparation)
+        _give_up(request, preparation)
         raise
     return Running(launched=launched, preparation=preparation, relay=relay)
 
@@ -266,6 +267,16 @@ def open_relay(directory: Directory | None, address: str) -> Relay | None:
     from ..notify import Relay
 
     return Relay(directory.path, address)
+
+
+def _give_up(request: Request, preparation: Preparation) -> None:
+    """Destroy what could not be created, also if an interrupt came before its groups were returned."""
+    if request.directory is not None and preparation.groups() is None:
+        try:
+            preparation = request.directory.load().kept()
+        except LifecycleError:
+            pass  # it came before they were noted, and so before they were made
+    destroy(request, preparation)
 
 
 def destroy(request: Request, preparation: Preparation) -> None:

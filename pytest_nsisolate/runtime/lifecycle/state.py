@@ -13,6 +13,7 @@ container's init may outlive by far whoever created it.
 
 from __future__ import annotations
 
+import _signal
 import fcntl
 import os
 import time
@@ -116,31 +117,37 @@ class Directory:
             return False
 
     def make(self, config: bytes) -> None:
-        """Make the directory, locked, with the config in it. Raises LifecycleError if it exists."""
-        umask = os.umask(0o077)  # whatever the caller's is: ours to use, and nobody else's
+        """Make the directory, locked, with the config in it. Raises LifecycleError if it exists.
+
+        An interrupt waits until it is certain that the directory is ours, and to be removed.
+        """
+        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT,))
         try:
             self._make()
+            try:
+                self._lock()
+                self._write("config.json", config)
+                _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+            except BaseException:
+                self.remove()
+                raise
         finally:
-            os.umask(umask)
-        try:
-            self._lock()
-            self._write("config.json", config)
-        except BaseException:
-            self.remove()
-            raise
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
 
     def _make(self) -> None:
-        for _attempt in range(100):
-            _make_root(self._root)
-            try:
-                os.mkdir(self.path, 0o700)
-                return
-            except FileExistsError:
-                raise LifecycleError(
-                    f"container with given ID already exists: {self.id!r}"
-                ) from None
-            except FileNotFoundError:
-                continue  # the root was empty, and has just been removed
+        umask = os.umask(0o077)  # whatever the caller's is: ours to use, and nobody else's
+        try:
+            for _attempt in range(100):
+                _make_root(self._root)
+                try:
+                    os.mkdir(self.path, 0o700)
+                    return
+                except FileNotFoundError:
+                    continue  # the root was empty, and has just been removed
+        except FileExistsError:
+            raise LifecycleError(f"container with given ID already exists: {self.id!r}") from None
+        finally:
+            os.umask(umask)
 
     def __enter__(self) -> Self:
         """Wait for the lock. Raises LifecycleError if there is no such container."""
@@ -214,18 +221,31 @@ class Directory:
         leaving = f"{self.path}~{os.getpid()}"
         try:
             os.rename(self.path, leaving)
-            _empty(leaving)
-            os.rmdir(leaving)
+            _remove_tree(leaving)
         except FileNotFoundError:
             return False
         finally:
             self.unlock()
+        self._remove_root()
+        return True
+
+    def remove_remains(self) -> None:
+        """Remove what is left of the container where somebody who removed it was killed."""
+        remains = [n for n in _names_in(self._root) if n.startswith(f"{self.id}~")]
+        for name in remains:
+            try:
+                _remove_tree(f"{self._root}/{name}")
+            except FileNotFoundError:
+                continue  # he is still there, and has done it
+        if remains:
+            self._remove_root()
+
+    def _remove_root(self) -> None:
         if self._root == default_root():
             try:
                 os.rmdir(self._root)
             except OSError:
                 pass  # others are in there
-        return True
 
     def _lock(self) -> None:
         lock = f"{self.path}/lock"
@@ -248,22 +268,26 @@ class Directory:
             return file.read()
 
 
-def _empty(directory: str) -> None:
+def _remove_tree(directory: str) -> None:
     for name in os.listdir(directory):
         path = f"{directory}/{name}"
         try:
             os.unlink(path)
         except IsADirectoryError:
-            _empty(path)
-            os.rmdir(path)
+            _remove_tree(path)
+    os.rmdir(directory)
+
+
+def _names_in(root: str) -> list[str]:
+    try:
+        return sorted(os.listdir(root))
+    except FileNotFoundError:
+        return []
 
 
 def containers(root: str) -> list[Directory]:
     """Return the containers below *root*, by their ids."""
-    try:
-        names = sorted(os.listdir(root))
-    except FileNotFoundError:
-        return []
+    names = _names_in(root)
     found = [Directory(root, name) for name in names if all(c in _SAFE for c in name)]
     return [directory for directory in found if directory.exists()]
 
