@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -67,6 +68,8 @@ OPTIONS:
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line and exit. *argv* defaults to the process's arguments."""
+    # Nothing that we make is worth looking for before we end.
+    gc.disable()
     code = _run(sys.argv[1:] if argv is None else argv)
     sys.stdout.flush()
     sys.stderr.flush()

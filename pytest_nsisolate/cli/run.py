@@ -55,6 +55,8 @@ def _foreground(request: Request, *, keep: bool) -> int:
     signals = Signals()
     running = container.run(request, attended=True)
     try:
+        if running.preparation.cgroup is not None:
+            from ..runtime.cgroups import removal  # noqa: F401 - now, while the container is at work
         outcome = attend(running.launched, signals, running.relay)
         if outcome.exit_code == 128 + _signal.SIGKILL:
             _explain_kill(running.preparation.cgroup, request)

@@ -1,4 +1,4 @@
-"""The kernel's interface: the only file that uses ctypes.
+"""The kernel's interface.
 
 Every wrapper has the call's own name and raises :class:`KernelCallError`, which carries the call as
 written. All symbols are resolved when the module is imported, so that a child never resolves one.
@@ -7,11 +7,28 @@ Numbers are those of x86_64 and of the generic table; calls from 424 on have one
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 
 from .errors import KernelCallError
+from .libc import (
+    CDLL,
+    Structure,
+    addressof,
+    byref,
+    c_char,
+    c_char_p,
+    c_int,
+    c_long,
+    c_size_t,
+    c_uint,
+    c_uint32,
+    c_uint64,
+    c_ulong,
+    c_void_p,
+    get_errno,
+    sizeof,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,48 +113,48 @@ _SYS_CLOSE_RANGE = 436
 _SYS_OPENAT2 = 437
 _SYS_MOUNT_SETATTR = 442
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_int, _long, _ulong, _path = ctypes.c_int, ctypes.c_long, ctypes.c_ulong, ctypes.c_char_p
-_pointer = ctypes.c_void_p
+_libc = CDLL(None, use_errno=True)
+_int, _long, _ulong, _path = c_int, c_long, c_ulong, c_char_p
+_pointer = c_void_p
 
 _libc.unshare.argtypes = [_int]
 _libc.setns.argtypes = [_int, _int]
 _libc.mount.argtypes = [_path, _path, _path, _ulong, _path]
 _libc.umount2.argtypes = [_path, _int]
-_libc.sethostname.argtypes = [_path, ctypes.c_size_t]
-_libc.setdomainname.argtypes = [_path, ctypes.c_size_t]
+_libc.sethostname.argtypes = [_path, c_size_t]
+_libc.setdomainname.argtypes = [_path, c_size_t]
 _libc.prctl.argtypes = [_int, _ulong, _ulong, _ulong, _ulong]
 _libc.capset.argtypes = [_pointer, _pointer]
 _libc.capget.argtypes = [_pointer, _pointer]
 _libc.syscall.restype = _long
 
 
-class _OpenHow(ctypes.Structure):
+class _OpenHow(Structure):
     _fields_ = (
-        ("flags", ctypes.c_uint64),
-        ("mode", ctypes.c_uint64),
-        ("resolve", ctypes.c_uint64),
+        ("flags", c_uint64),
+        ("mode", c_uint64),
+        ("resolve", c_uint64),
     )
 
 
-class _MountAttr(ctypes.Structure):
+class _MountAttr(Structure):
     _fields_ = (
-        ("attr_set", ctypes.c_uint64),
-        ("attr_clr", ctypes.c_uint64),
-        ("propagation", ctypes.c_uint64),
-        ("userns_fd", ctypes.c_uint64),
+        ("attr_set", c_uint64),
+        ("attr_clr", c_uint64),
+        ("propagation", c_uint64),
+        ("userns_fd", c_uint64),
     )
 
 
-class _CapHeader(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_uint32), ("pid", _int))
+class _CapHeader(Structure):
+    _fields_ = (("version", c_uint32), ("pid", _int))
 
 
-class _CapData(ctypes.Structure):
+class _CapData(Structure):
     _fields_ = (
-        ("effective", ctypes.c_uint32),
-        ("permitted", ctypes.c_uint32),
-        ("inheritable", ctypes.c_uint32),
+        ("effective", c_uint32),
+        ("permitted", c_uint32),
+        ("inheritable", c_uint32),
     )
 
 
@@ -154,7 +171,7 @@ _ATTR_NAMES = tuple(
 
 
 def _fail(call: str) -> NoReturn:
-    raise KernelCallError(ctypes.get_errno(), call)
+    raise KernelCallError(get_errno(), call)
 
 
 def _names(value: int, table: Iterable[tuple[int, str]]) -> str:
@@ -215,9 +232,7 @@ def pivot_root(new_root: str, put_old: str) -> None:
 
 def open_tree(dirfd: int, path: str, flags: int) -> int:
     """Open, or with OPEN_TREE_CLONE copy, a mount (tree): open_tree(2). Returns an fd."""
-    fd = _libc.syscall(
-        _long(_SYS_OPEN_TREE), _int(dirfd), _path(os.fsencode(path)), ctypes.c_uint(flags)
-    )
+    fd = _libc.syscall(_long(_SYS_OPEN_TREE), _int(dirfd), _path(os.fsencode(path)), c_uint(flags))
     if fd < 0:
         _fail(f"open_tree {path or f'fd {dirfd}'}")
     return int(fd)
@@ -231,7 +246,7 @@ def move_mount(from_fd: int, from_path: str, to_fd: int, to_path: str, flags: in
         _path(os.fsencode(from_path)),
         _int(to_fd),
         _path(os.fsencode(to_path)),
-        ctypes.c_uint(flags),
+        c_uint(flags),
     )
     if result < 0:
         _fail(f"move_mount to {to_path or f'fd {to_fd}'}")
@@ -252,9 +267,9 @@ def mount_setattr(
         _long(_SYS_MOUNT_SETATTR),
         _int(dirfd),
         _path(os.fsencode(path)),
-        ctypes.c_uint(flags),
-        ctypes.byref(attr),
-        ctypes.c_size_t(ctypes.sizeof(attr)),
+        c_uint(flags),
+        byref(attr),
+        c_size_t(sizeof(attr)),
     )
     if result < 0:
         change = f"set {_names(attr_set, _ATTR_NAMES)}, clear {_names(attr_clr, _ATTR_NAMES)}"
@@ -270,13 +285,13 @@ def openat2(dirfd: int, path: str, flags: int, resolve: int, mode: int = 0) -> i
             _long(_SYS_OPENAT2),
             _int(dirfd),
             _path(os.fsencode(path)),
-            ctypes.byref(how),
-            ctypes.c_size_t(ctypes.sizeof(how)),
+            byref(how),
+            c_size_t(sizeof(how)),
         )
         if fd >= 0:
             return int(fd)
         # EAGAIN: the tree was renamed in mid-resolution; openat2(2) says to try again.
-        if ctypes.get_errno() not in (errno.EAGAIN, errno.EINTR):
+        if get_errno() not in (errno.EAGAIN, errno.EINTR):
             _fail(f"openat2 {path}")
 
 
@@ -325,8 +340,9 @@ def raise_ambient_capability(number: int) -> None:
 
 def set_process_name(name: str) -> None:
     """Set what ``ps -o comm`` shows (15 bytes at most): PR_SET_NAME."""
-    buffer = ctypes.create_string_buffer(name.encode()[:15])
-    prctl(PR_SET_NAME, ctypes.addressof(buffer), name="PR_SET_NAME")
+    buffer = (c_char * 16)()
+    buffer.value = name.encode()[:15]
+    prctl(PR_SET_NAME, addressof(buffer), name="PR_SET_NAME")
 
 
 def capset(*, effective: int, permitted: int, inheritable: int) -> None:
@@ -342,7 +358,7 @@ def capset(*, effective: int, permitted: int, inheritable: int) -> None:
             for shift in (0, 32)
         )
     )
-    if _libc.capset(ctypes.byref(header), ctypes.byref(data)) < 0:
+    if _libc.capset(byref(header), byref(data)) < 0:
         _fail(f"capset(permitted={permitted:#x})")
 
 
@@ -350,7 +366,7 @@ def capget() -> tuple[int, int, int]:
     """Return this thread's effective, permitted and inheritable sets, as bit masks: capget(2)."""
     header = _CapHeader(_CAPABILITY_VERSION_3, 0)
     data = (_CapData * 2)()
-    if _libc.capget(ctypes.byref(header), ctypes.byref(data)) < 0:
+    if _libc.capget(byref(header), byref(data)) < 0:
         _fail("capget")
     low, high = data
     return (
@@ -365,9 +381,9 @@ def close_range_on_exec(first: int) -> None:
     if (
         _libc.syscall(
             _long(_SYS_CLOSE_RANGE),
-            ctypes.c_uint(first),
-            ctypes.c_uint(0xFFFFFFFF),
-            ctypes.c_uint(_CLOSE_RANGE_CLOEXEC),
+            c_uint(first),
+            c_uint(0xFFFFFFFF),
+            c_uint(_CLOSE_RANGE_CLOEXEC),
         )
         < 0
     ):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 
 from .errors import KernelCallError
+from .libc import c_char_p, c_int, c_long
 from .syscalls import _fail, _libc
 
 _SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219}
@@ -21,7 +21,7 @@ def keyctl_join_session_keyring(name: str | None) -> None:
     number = _SYS_KEYCTL.get(os.uname().machine)
     if number is None:
         raise KernelCallError(errno.ENOSYS, f"keyctl on {os.uname().machine}")
-    label = ctypes.c_char_p(None if name is None else os.fsencode(name))
-    operation = ctypes.c_int(_KEYCTL_JOIN_SESSION_KEYRING)
-    if _libc.syscall(ctypes.c_long(number), operation, label) < 0:
+    label = c_char_p(None if name is None else os.fsencode(name))
+    operation = c_int(_KEYCTL_JOIN_SESSION_KEYRING)
+    if _libc.syscall(c_long(number), operation, label) < 0:
         _fail(f"keyctl(KEYCTL_JOIN_SESSION_KEYRING, {name!r})")

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
-
+from .libc import (
+    Structure,
+    addressof,
+    byref,
+    c_char,
+    c_int,
+    c_long,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_ulong,
+    c_void_p,
+    sizeof,
+)
 from .syscalls import _fail, _libc
 
 PROT_READ = 1
@@ -15,12 +27,12 @@ _MAP_ANONYMOUS = 0x20
 _MAP_POPULATE = 0x8000
 _MREMAP_MAYMOVE_FIXED = 3
 _MADV_COLLAPSE = 25
-_FAILED = ctypes.c_void_p(-1).value
+_FAILED = c_void_p(-1).value
 
 _PR_SET_MM = 35
 _PR_SET_MM_MAP = 14
 
-_pointer, _size, _int, _long = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_long
+_pointer, _size, _int, _long = c_void_p, c_size_t, c_int, c_long
 _libc.mmap.argtypes = [_pointer, _size, _int, _int, _int, _long]
 _libc.mmap.restype = _pointer
 _libc.mremap.argtypes = [_pointer, _size, _size, _int, _pointer]
@@ -37,30 +49,30 @@ _CONTEXT_SIZE = 16384
 _STACK_SIZE = 65536
 
 
-class _Context(ctypes.Structure):
+class _Context(Structure):
     """The beginning of a ucontext_t, the same on all 64-bit machines: getcontext(3)."""
 
     _fields_ = (
-        ("uc_flags", ctypes.c_ulong),
+        ("uc_flags", c_ulong),
         ("uc_link", _pointer),
         ("ss_sp", _pointer),
         ("ss_flags", _int),
         ("ss_size", _size),
-        ("rest", ctypes.c_char * (_CONTEXT_SIZE - 40)),
+        ("rest", c_char * (_CONTEXT_SIZE - 40)),
     )
 
 
-class MemoryMap(ctypes.Structure):
+class MemoryMap(Structure):
     """``struct prctl_mm_map``: what the kernel has noted of a process's memory."""
 
     _fields_ = (
         *(
-            (name, ctypes.c_uint64)
+            (name, c_uint64)
             for name in "start_code end_code start_data end_data start_brk brk start_stack "
             "arg_start arg_end env_start env_end auxv".split()
         ),
-        ("auxv_size", ctypes.c_uint32),
-        ("exe_fd", ctypes.c_uint32),
+        ("auxv_size", c_uint32),
+        ("exe_fd", c_uint32),
     )
 
 
@@ -105,19 +117,19 @@ def copy_at_once(start: int, length: int) -> None:
     are contexts of makecontext(3), of which one goes on with the next.
     """
     new = _room(length)
-    stacks = [ctypes.create_string_buffer(_STACK_SIZE) for _ in range(2)]
+    stacks = [(c_char * _STACK_SIZE)() for _ in range(2)]
     back, copy, exchange = _Context(), _Context(), _Context()
     for context, stack, following in ((copy, stacks[0], exchange), (exchange, stacks[1], back)):
-        _libc.getcontext(ctypes.byref(context))
-        context.uc_link = ctypes.addressof(following)
-        context.ss_sp = ctypes.addressof(stack)
+        _libc.getcontext(byref(context))
+        context.uc_link = addressof(following)
+        context.ss_sp = addressof(stack)
         context.ss_size = _STACK_SIZE
-    memmove, mremap = (ctypes.cast(f, _pointer) for f in (_libc.memmove, _libc.mremap))
+    memmove, mremap = (_pointer.from_address(addressof(f)) for f in (_libc.memmove, _libc.mremap))
     arguments = [_long(n) for n in (new, start, length)]
-    _libc.makecontext(ctypes.byref(copy), memmove, 3, *arguments)
+    _libc.makecontext(byref(copy), memmove, 3, *arguments)
     arguments = [_long(n) for n in (new, length, length, _MREMAP_MAYMOVE_FIXED, start)]
-    _libc.makecontext(ctypes.byref(exchange), mremap, 5, *arguments)
-    if _libc.swapcontext(ctypes.byref(back), ctypes.byref(copy)) < 0:
+    _libc.makecontext(byref(exchange), mremap, 5, *arguments)
+    if _libc.swapcontext(byref(back), byref(copy)) < 0:
         _fail("swapcontext")
 
 
@@ -136,7 +148,7 @@ def _replace(new: int, length: int, start: int) -> None:
 
 def set_memory_map(memory: MemoryMap) -> None:
     """Tell the kernel *memory*, but for its ``brk``, which stays: PR_SET_MM_MAP of prctl(2)."""
-    address, size = ctypes.addressof(memory), ctypes.sizeof(memory)
+    address, size = addressof(memory), sizeof(memory)
     memory.brk = _libc.sbrk(0)
     if _libc.prctl(_PR_SET_MM, _PR_SET_MM_MAP, address, size, 0) < 0:
         _fail("prctl(PR_SET_MM, PR_SET_MM_MAP)")

@@ -230,15 +230,14 @@ class Directory:
         return True
 
     def remove_remains(self) -> None:
-        """Remove what is left of the container where somebody who removed it was killed."""
-        remains = [n for n in _names_in(self._root) if n.startswith(f"{self.id}~")]
-        for name in remains:
-            try:
-                _remove_tree(f"{self._root}/{name}")
-            except FileNotFoundError:
-                continue  # he is still there, and has done it
-        if remains:
-            self._remove_root()
+        """Remove what is left where somebody was killed who removed the container, or was to make it."""
+        for name in _names_in(self._root):
+            if name.startswith(f"{self.id}~"):
+                try:
+                    _remove_tree(f"{self._root}/{name}")
+                except FileNotFoundError:
+                    continue  # he is still there, and has done it
+        self._remove_root()
 
     def _remove_root(self) -> None:
         if self._root == default_root():
