@@ -47,6 +47,13 @@ def failure(**changes):
         "sections": [], "chain": None}
     return report(outcome="failed", longrepr={**longrepr, **changes})
 
+
+def warning(**changes):
+    error = {"module": "builtins", "name": "UserWarning", "text": "x", "args": ["x"], "attributes": {},
+        "notes": [], "traceback": None, "suppress": False}
+    return {"text": "x", "message": error, "module": "os", "name": "system", "filename": "SECRET",
+        "lineno": 1, "line": "", "source": False, "nodeid": "x", "location": None, **changes}
+
 """
 
 ATTACKS = {
@@ -70,10 +77,11 @@ ATTACKS = {
     "sections of numbers": "say(32, failure(sections=[1, 2]))",
     "a subtest": "say(33, {**report(), 'report': {**report()['report'], '$report_type': 'SubTestReport',"
     " '_subtest.context': {'msg': 5, 'kwargs': [1]}}})",
-    "a warning": "say(34, {'text': [], 'module': 'os', 'name': 'system', 'filename': '/etc/shadow',"
-    " 'lineno': 10**30})",
+    "a warning": "say(34, warning(lineno=10**30))",
+    "a warning's line": "say(34, warning(line=None))",
     "a stop": "say(35, {'kind': 'x'})",
-    "a cache's key": "[say(k, {'key': '../../../MARK', 'value': '1'}) for k in range(32, 48)]",
+    "a cache's key": "say(39, {'key': '../../executed', 'value': '1'})",
+    "a path as the cache's key": "say(39, {'key': 'MARK', 'value': '1'})",
     "half a frame": "results().sendall(b'\\x20\\x00\\x00')",
     "a long frame": "results().sendall(b'\\x20\\xff\\xff\\xff\\xff' + b'x' * 100000)",
     "descriptors": "[socket.send_fds(results(), [b'\\x00'], [1] * 50) for _ in range(20)]",
@@ -86,7 +94,8 @@ def test_messages(project: Project, first: int) -> None:
     """Each attack fails its own test at the most; the next one passes, and nothing was executed."""
     mark = project.path / "executed"
     chosen = list(ATTACKS.values())[first : first + 8]
-    text = HOSTILE.replace("MARK", str(mark))
+    secret = project.write("secret.txt", "the host's")
+    text = HOSTILE.replace("MARK", str(mark)).replace("SECRET", str(secret))
     for number, attack in enumerate(chosen):
         code = attack.replace("MARK", str(mark))
         text += f"""
@@ -106,6 +115,7 @@ def test_after_{number}():
     assert "INTERNALERROR" not in output
     assert "Traceback (most recent call last)" not in result.stderr.str()
     assert not mark.exists()
+    assert "the host's" not in output
     for number in range(len(chosen)):
         assert f"PASSED test_it.py::test_after_{number}" in output, output
     assert "FAILED test_it.py::test_other" not in output
