@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -37,8 +39,25 @@ VALUES = (
 )
 
 
+def right_words(chance: random.Random) -> list[str]:
+    """Return a command line of which the values alone may be wrong: options that the verb has, and an id."""
+    verb = chance.choice(
+        [verb for verb in VERBS if verb not in ("spec", "nonsense") and verb[0] != "-"]
+    )
+    own = re.findall(
+        r"(?<!\S)--?[a-z][a-z0-9-]*", import_module(f"pytest_nsisolate.cli.{verb}").HELP
+    )
+    given = [
+        option if chance.random() < 0.3 else f"{option}={chance.choice(VALUES)}"
+        for option in chance.sample(own, min(len(own), chance.choice((1, 1, 2))))
+    ]
+    return [verb, *given, "box", *chance.choices(VALUES, k=chance.randrange(2))]
+
+
 def words(chance: random.Random) -> list[str]:
     """Return a command line."""
+    if chance.random() < 0.5:
+        return right_words(chance)
     before = chance.choices([*OPTIONS, *VALUES], k=chance.choice((0, 0, 0, 1, 2)))
     after = [
         word if chance.random() < 0.8 else f"{word}={chance.choice(VALUES)}"
