@@ -51,6 +51,11 @@ class TerminalMode:
         self._fd = original_stdin(config)
         self._mode = termios.tcgetattr(self._fd) if os.isatty(self._fd) else None
 
+    @property
+    def is_there(self) -> bool:
+        """Tell whether there is a terminal, and so may be somebody who debugs."""
+        return self._mode is not None
+
     def restore(self) -> None:
         """Make it that again."""
         if self._mode is not None:

@@ -187,7 +187,10 @@ class Run:
             self._terminal = None
             return
         if self._terminal is None:
-            self._terminal = TerminalMode(self._item.config)
+            terminal = TerminalMode(self._item.config)
+            if not terminal.is_there:
+                return  # nobody debugs, whatever the test says
+            self._terminal = terminal
         # Somebody who debugs takes the time that it takes.
         self._deadline = None
 

@@ -121,6 +121,24 @@ def test_after_{number}():
     assert "FAILED test_it.py::test_other" not in output
 
 
+def test_a_debugger_without_a_terminal(project: Project) -> None:
+    """A test that says that it is being debugged, where nobody can be, has no more time for that."""
+    project.write(
+        "test_it.py",
+        HOSTILE
+        + """
+@pytest.mark.isolated(timeout=1)
+def test_hostile():
+    import time
+    say(40, "entered")
+    time.sleep(60)
+""",
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*timeout: the test ran for more than 1 s*"])
+
+
 def test_the_shared_files(project: Project) -> None:
     """What a test does to the files that the host reads its output from harms no other report."""
     project.write(
