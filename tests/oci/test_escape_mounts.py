@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_nsisolate.runtime.mounts import inroot
+
 from .bundle import Bundle, Finished
 from .lifecycle import verb
 from .racing import Exchange, rounds
@@ -97,6 +99,15 @@ def test_no_file_is_made_outside(bundle: Bundle, outside: Path) -> None:
                 if not made.is_symlink():
                     _empty(made)
             assert os.listdir(outside) == []
+
+
+def test_no_file_is_made_through_a_symlink(tmp_path: Path) -> None:
+    """Nor does a symlink that has come where a moment ago nothing was, which no race hits often enough."""
+    (tmp_path / "file").symlink_to(tmp_path / "outside")
+    parent = os.open(tmp_path, os.O_PATH)
+    inroot._create(parent, "file", directory=False)
+    os.close(parent)
+    assert not (tmp_path / "outside").exists()
 
 
 def _empty(directory: Path) -> None:
