@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import os
 import random
 import signal
@@ -75,6 +76,13 @@ class Started:
         self._said.close()
         return code, text
 
+    def processes(self) -> list[str]:
+        """Return what it and its descendants wait for."""
+        return [
+            " ".join((str(pid), _read(f"/proc/{pid}/comm").strip(), _read(f"/proc/{pid}/wchan")))
+            for pid in (self.popen.pid, *_descendants(self.popen.pid))
+        ]
+
 
 def _pytest(enclosure: Enclosure) -> tuple[list[str], Path]:
     project = enclosure.directory / "project"
@@ -99,8 +107,12 @@ def _signalled(
         running = Started(command, project)
         moments.wait()
         hit = send(running.popen, sent)
-        code, output = running.finish()
-        enclosure.check(f"{sent.name} number {number} to {hit!r}, code {code}: {output[-2000:]}")
+        what = f"{sent.name} number {number} to {hit!r}"
+        try:
+            code, output = running.finish()
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{what}: it does not end; {running.processes()}") from None
+        enclosure.check(f"{what}, code {code}: {output[-2000:]}")
         yield sent.name, hit, code, output
 
 
@@ -118,10 +130,11 @@ def pytest_itself(enclosure: Enclosure, count: int) -> str:
 
 
 def inside_of_pytest(enclosure: Enclosure, count: int) -> str:
-    """Send each signal *count* times to some process that pytest has started."""
+    """Send each signal *count* times to what pytest has started: template or test, an init, or anything."""
+    targets = itertools.cycle(name for name in ("python", "nsisolate: init", "") for _ in SIGNALS)
     told: collections.Counter[str] = collections.Counter()
     for name, hit, code, output in _signalled(
-        enclosure, count, lambda popen, sent: _signal_one_below(popen.pid, sent)
+        enclosure, count, lambda popen, sent: _signal_one_below(popen, sent, next(targets))
     ):
         what = f"{name} to {hit!r}, code {code}: {output[-2000:]}"
         # SIGINT is Ctrl-C to a test, too, and ends the session as in a plain run.
@@ -133,22 +146,27 @@ def inside_of_pytest(enclosure: Enclosure, count: int) -> str:
     return f"{sum(told.values())} signals to what pytest has started: {dict(sorted(told.items()))}"
 
 
-def _signal_one_below(pid: int, number: int) -> str:
-    """Send a signal to a random descendant; return its name, or an empty text if there is none."""
-    found: list[tuple[int, str]] = []
-    parents = [pid]
-    for parent in parents:
-        for name in _read(f"/proc/{parent}/task/{parent}/children").split():
-            parents.append(int(name))
-            found.append((int(name), _read(f"/proc/{name}/comm").strip()))
-    if not found:
-        return ""
-    target, name = random.choice(found)
-    try:
-        os.kill(target, number)
-    except ProcessLookupError:
-        return ""
-    return name
+def _signal_one_below(popen: subprocess.Popen[bytes], number: int, wanted: str) -> str:
+    """Send a signal to a random descendant of that name; return its name, or "" if there came none."""
+    while popen.poll() is None:
+        names = {pid: _read(f"/proc/{pid}/comm").strip() for pid in _descendants(popen.pid)}
+        found = [pid for pid, name in names.items() if wanted in (name, "")]
+        if found:
+            target = random.choice(found)
+            try:
+                os.kill(target, number)
+            except ProcessLookupError:
+                continue
+            return names[target]
+        time.sleep(0.001)
+    return ""
+
+
+def _descendants(pid: int) -> list[int]:
+    found = [pid]
+    for parent in found:
+        found += map(int, _read(f"/proc/{parent}/task/{parent}/children").split())
+    return found[1:]
 
 
 def _read(path: str) -> str:
