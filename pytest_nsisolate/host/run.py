@@ -182,15 +182,15 @@ class Run:
             raise
 
     def _debugger(self, event: str) -> None:
+        if self._terminal is None and event != "left":
+            terminal = TerminalMode(self._item.config)
+            self._terminal = terminal if terminal.is_there else None
+        if self._terminal is None:
+            return  # nobody debugs, whatever the test says
         self._interrupted = 0.0
         if event == "left":
             self._terminal = None
             return
-        if self._terminal is None:
-            terminal = TerminalMode(self._item.config)
-            if not terminal.is_there:
-                return  # nobody debugs, whatever the test says
-            self._terminal = terminal
         # Somebody who debugs takes the time that it takes.
         self._deadline = None
 
