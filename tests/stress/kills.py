@@ -39,7 +39,7 @@ def test_it(number, service, tmp_path):
 
 
 class Moments:
-    """Random moments within what a command takes, which is learnt from one that was not disturbed."""
+    """Random moments within what a command takes, which is learnt from those that were not disturbed."""
 
     def __init__(self, command: Sequence[str], directory: Path) -> None:
         began = time.monotonic()
@@ -48,9 +48,14 @@ class Moments:
         assert code == 0, output
         self._longest = time.monotonic() - began
 
-    def wait(self) -> None:
-        """Wait for a random while."""
-        time.sleep(random.uniform(0, self._longest))
+    def wait(self, running: Started) -> None:
+        """Wait for a random while, or until the command has ended by itself."""
+        began = time.monotonic()
+        try:
+            running.popen.wait(random.uniform(0, self._longest))
+        except subprocess.TimeoutExpired:
+            return
+        self._longest = min(self._longest, time.monotonic() - began)
 
 
 class Started:
@@ -105,7 +110,7 @@ def _signalled(
     for number in range(count * len(SIGNALS)):
         sent = SIGNALS[number % len(SIGNALS)]
         running = Started(command, project)
-        moments.wait()
+        moments.wait(running)
         hit = send(running.popen, sent)
         what = f"{sent.name} number {number} to {hit!r}"
         try:
@@ -197,7 +202,7 @@ def verbs(enclosure: Enclosure, count: int) -> str:
             sent = SIGNALS[number % len(SIGNALS)]
             _prepare(verb, bundle, name)
             running = Started(command, enclosure.directory)
-            moments.wait()
+            moments.wait(running)
             running.popen.send_signal(sent)
             code, output = running.finish()
             assert "Traceback" not in output or "KeyboardInterrupt" in output, output
