@@ -172,7 +172,7 @@ METRICS = (
     ),
     Metric(
         name="run-memory",
-        title="its peak memory ÷ runc's",
+        title="peak memory of nsisolate run ÷ runc's",
         must=1.1,
         moonshot=0.8,
         measure=command_line.measure,

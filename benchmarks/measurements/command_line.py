@@ -41,5 +41,5 @@ def script_to_crun(laboratory: Laboratory) -> float:
 
 
 def memory_to_runc(laboratory: Laboratory) -> float:
-    """Return the ratio of the peak memory of ``python -m pytest_nsisolate run`` to runc's."""
-    return _ratio(laboratory, "python -m pytest_nsisolate", "runc", "KiB")
+    """Return the ratio of the peak memory of ``nsisolate run`` to runc's."""
+    return _ratio(laboratory, "nsisolate", "runc", "KiB")
