@@ -175,7 +175,9 @@ class Run:
             if not self._pid or (self._interrupted and self._terminal is None):
                 raise
             self._interrupted = time.monotonic()
-            self._template.signal(self._pid, signal.SIGINT)
+            # A test that has reported is a clone, though its pid may not be known yet: not the template.
+            if self._holder or not self._results.phases:
+                self._template.signal(self._pid, signal.SIGINT)
         except TimeoutError:
             if self._interrupted:
                 raise KeyboardInterrupt from None
@@ -207,6 +209,8 @@ class Run:
             elif kind == frames.CLONED and not self._holder:
                 data = load(payload)
                 self._pid, self._holder = pid_of(data), str(data["holder"])
+                if self._interrupted:
+                    self._template.signal(self._pid, signal.SIGINT)
             else:
                 self._ended = end_of(self._template.check(frame, frames.ENDED))
         except MALFORMED as error:
