@@ -10,25 +10,8 @@ from __future__ import annotations
 import errno
 import os
 
+from . import libc
 from .errors import KernelCallError
-from .libc import (
-    CDLL,
-    Structure,
-    addressof,
-    byref,
-    c_char,
-    c_char_p,
-    c_int,
-    c_long,
-    c_size_t,
-    c_uint,
-    c_uint32,
-    c_uint64,
-    c_ulong,
-    c_void_p,
-    get_errno,
-    sizeof,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,48 +96,48 @@ _SYS_CLOSE_RANGE = 436
 _SYS_OPENAT2 = 437
 _SYS_MOUNT_SETATTR = 442
 
-_libc = CDLL(None, use_errno=True)
-_int, _long, _ulong, _path = c_int, c_long, c_ulong, c_char_p
-_pointer = c_void_p
+_libc = libc.CDLL(None, use_errno=True)
+_int, _long, _ulong, _path = libc.c_int, libc.c_long, libc.c_ulong, libc.c_char_p
+_pointer = libc.c_void_p
 
 _libc.unshare.argtypes = [_int]
 _libc.setns.argtypes = [_int, _int]
 _libc.mount.argtypes = [_path, _path, _path, _ulong, _path]
 _libc.umount2.argtypes = [_path, _int]
-_libc.sethostname.argtypes = [_path, c_size_t]
-_libc.setdomainname.argtypes = [_path, c_size_t]
+_libc.sethostname.argtypes = [_path, libc.c_size_t]
+_libc.setdomainname.argtypes = [_path, libc.c_size_t]
 _libc.prctl.argtypes = [_int, _ulong, _ulong, _ulong, _ulong]
 _libc.capset.argtypes = [_pointer, _pointer]
 _libc.capget.argtypes = [_pointer, _pointer]
 _libc.syscall.restype = _long
 
 
-class _OpenHow(Structure):
+class _OpenHow(libc.Structure):
     _fields_ = (
-        ("flags", c_uint64),
-        ("mode", c_uint64),
-        ("resolve", c_uint64),
+        ("flags", libc.c_uint64),
+        ("mode", libc.c_uint64),
+        ("resolve", libc.c_uint64),
     )
 
 
-class _MountAttr(Structure):
+class _MountAttr(libc.Structure):
     _fields_ = (
-        ("attr_set", c_uint64),
-        ("attr_clr", c_uint64),
-        ("propagation", c_uint64),
-        ("userns_fd", c_uint64),
+        ("attr_set", libc.c_uint64),
+        ("attr_clr", libc.c_uint64),
+        ("propagation", libc.c_uint64),
+        ("userns_fd", libc.c_uint64),
     )
 
 
-class _CapHeader(Structure):
-    _fields_ = (("version", c_uint32), ("pid", _int))
+class _CapHeader(libc.Structure):
+    _fields_ = (("version", libc.c_uint32), ("pid", _int))
 
 
-class _CapData(Structure):
+class _CapData(libc.Structure):
     _fields_ = (
-        ("effective", c_uint32),
-        ("permitted", c_uint32),
-        ("inheritable", c_uint32),
+        ("effective", libc.c_uint32),
+        ("permitted", libc.c_uint32),
+        ("inheritable", libc.c_uint32),
     )
 
 
@@ -171,7 +154,7 @@ _ATTR_NAMES = tuple(
 
 
 def _fail(call: str) -> NoReturn:
-    raise KernelCallError(get_errno(), call)
+    raise KernelCallError(libc.get_errno(), call)
 
 
 def _names(value: int, table: Iterable[tuple[int, str]]) -> str:
@@ -232,7 +215,9 @@ def pivot_root(new_root: str, put_old: str) -> None:
 
 def open_tree(dirfd: int, path: str, flags: int) -> int:
     """Open, or with OPEN_TREE_CLONE copy, a mount (tree): open_tree(2). Returns an fd."""
-    fd = _libc.syscall(_long(_SYS_OPEN_TREE), _int(dirfd), _path(os.fsencode(path)), c_uint(flags))
+    fd = _libc.syscall(
+        _long(_SYS_OPEN_TREE), _int(dirfd), _path(os.fsencode(path)), libc.c_uint(flags)
+    )
     if fd < 0:
         _fail(f"open_tree {path or f'fd {dirfd}'}")
     return int(fd)
@@ -246,7 +231,7 @@ def move_mount(from_fd: int, from_path: str, to_fd: int, to_path: str, flags: in
         _path(os.fsencode(from_path)),
         _int(to_fd),
         _path(os.fsencode(to_path)),
-        c_uint(flags),
+        libc.c_uint(flags),
     )
     if result < 0:
         _fail(f"move_mount to {to_path or f'fd {to_fd}'}")
@@ -267,9 +252,9 @@ def mount_setattr(
         _long(_SYS_MOUNT_SETATTR),
         _int(dirfd),
         _path(os.fsencode(path)),
-        c_uint(flags),
-        byref(attr),
-        c_size_t(sizeof(attr)),
+        libc.c_uint(flags),
+        libc.byref(attr),
+        libc.c_size_t(libc.sizeof(attr)),
     )
     if result < 0:
         change = f"set {_names(attr_set, _ATTR_NAMES)}, clear {_names(attr_clr, _ATTR_NAMES)}"
@@ -285,13 +270,13 @@ def openat2(dirfd: int, path: str, flags: int, resolve: int, mode: int = 0) -> i
             _long(_SYS_OPENAT2),
             _int(dirfd),
             _path(os.fsencode(path)),
-            byref(how),
-            c_size_t(sizeof(how)),
+            libc.byref(how),
+            libc.c_size_t(libc.sizeof(how)),
         )
         if fd >= 0:
             return int(fd)
         # EAGAIN: the tree was renamed in mid-resolution; openat2(2) says to try again.
-        if get_errno() not in (errno.EAGAIN, errno.EINTR):
+        if libc.get_errno() not in (errno.EAGAIN, errno.EINTR):
             _fail(f"openat2 {path}")
 
 
@@ -340,9 +325,9 @@ def raise_ambient_capability(number: int) -> None:
 
 def set_process_name(name: str) -> None:
     """Set what ``ps -o comm`` shows (15 bytes at most): PR_SET_NAME."""
-    buffer = (c_char * 16)()
+    buffer = (libc.c_char * 16)()
     buffer.value = name.encode()[:15]
-    prctl(PR_SET_NAME, addressof(buffer), name="PR_SET_NAME")
+    prctl(PR_SET_NAME, libc.addressof(buffer), name="PR_SET_NAME")
 
 
 def capset(*, effective: int, permitted: int, inheritable: int) -> None:
@@ -358,7 +343,7 @@ def capset(*, effective: int, permitted: int, inheritable: int) -> None:
             for shift in (0, 32)
         )
     )
-    if _libc.capset(byref(header), byref(data)) < 0:
+    if _libc.capset(libc.byref(header), libc.byref(data)) < 0:
         _fail(f"capset(permitted={permitted:#x})")
 
 
@@ -366,7 +351,7 @@ def capget() -> tuple[int, int, int]:
     """Return this thread's effective, permitted and inheritable sets, as bit masks: capget(2)."""
     header = _CapHeader(_CAPABILITY_VERSION_3, 0)
     data = (_CapData * 2)()
-    if _libc.capget(byref(header), byref(data)) < 0:
+    if _libc.capget(libc.byref(header), libc.byref(data)) < 0:
         _fail("capget")
     low, high = data
     return (
@@ -381,9 +366,9 @@ def close_range_on_exec(first: int) -> None:
     if (
         _libc.syscall(
             _long(_SYS_CLOSE_RANGE),
-            c_uint(first),
-            c_uint(0xFFFFFFFF),
-            c_uint(_CLOSE_RANGE_CLOEXEC),
+            libc.c_uint(first),
+            libc.c_uint(0xFFFFFFFF),
+            libc.c_uint(_CLOSE_RANGE_CLOEXEC),
         )
         < 0
     ):

@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from .libc import (
-    Structure,
-    addressof,
-    byref,
-    c_char,
-    c_int,
-    c_long,
-    c_size_t,
-    c_uint32,
-    c_uint64,
-    c_ulong,
-    c_void_p,
-    sizeof,
-)
+from . import libc
 from .syscalls import _fail, _libc
 
 PROT_READ = 1
@@ -27,12 +14,12 @@ _MAP_ANONYMOUS = 0x20
 _MAP_POPULATE = 0x8000
 _MREMAP_MAYMOVE_FIXED = 3
 _MADV_COLLAPSE = 25
-_FAILED = c_void_p(-1).value
+_FAILED = libc.c_void_p(-1).value
 
 _PR_SET_MM = 35
 _PR_SET_MM_MAP = 14
 
-_pointer, _size, _int, _long = c_void_p, c_size_t, c_int, c_long
+_pointer, _size, _int, _long = libc.c_void_p, libc.c_size_t, libc.c_int, libc.c_long
 _libc.mmap.argtypes = [_pointer, _size, _int, _int, _int, _long]
 _libc.mmap.restype = _pointer
 _libc.mremap.argtypes = [_pointer, _size, _size, _int, _pointer]
@@ -49,30 +36,30 @@ _CONTEXT_SIZE = 16384
 _STACK_SIZE = 65536
 
 
-class _Context(Structure):
+class _Context(libc.Structure):
     """The beginning of a ucontext_t, the same on all 64-bit machines: getcontext(3)."""
 
     _fields_ = (
-        ("uc_flags", c_ulong),
+        ("uc_flags", libc.c_ulong),
         ("uc_link", _pointer),
         ("ss_sp", _pointer),
         ("ss_flags", _int),
         ("ss_size", _size),
-        ("rest", c_char * (_CONTEXT_SIZE - 40)),
+        ("rest", libc.c_char * (_CONTEXT_SIZE - 40)),
     )
 
 
-class MemoryMap(Structure):
+class MemoryMap(libc.Structure):
     """``struct prctl_mm_map``: what the kernel has noted of a process's memory."""
 
     _fields_ = (
         *(
-            (name, c_uint64)
+            (name, libc.c_uint64)
             for name in "start_code end_code start_data end_data start_brk brk start_stack "
             "arg_start arg_end env_start env_end auxv".split()
         ),
-        ("auxv_size", c_uint32),
-        ("exe_fd", c_uint32),
+        ("auxv_size", libc.c_uint32),
+        ("exe_fd", libc.c_uint32),
     )
 
 
@@ -117,19 +104,21 @@ def copy_at_once(start: int, length: int) -> None:
     are contexts of makecontext(3), of which one goes on with the next.
     """
     new = _room(length)
-    stacks = [(c_char * _STACK_SIZE)() for _ in range(2)]
+    stacks = [(libc.c_char * _STACK_SIZE)() for _ in range(2)]
     back, copy, exchange = _Context(), _Context(), _Context()
     for context, stack, following in ((copy, stacks[0], exchange), (exchange, stacks[1], back)):
-        _libc.getcontext(byref(context))
-        context.uc_link = addressof(following)
-        context.ss_sp = addressof(stack)
+        _libc.getcontext(libc.byref(context))
+        context.uc_link = libc.addressof(following)
+        context.ss_sp = libc.addressof(stack)
         context.ss_size = _STACK_SIZE
-    memmove, mremap = (_pointer.from_address(addressof(f)) for f in (_libc.memmove, _libc.mremap))
+    memmove, mremap = (
+        _pointer.from_address(libc.addressof(f)) for f in (_libc.memmove, _libc.mremap)
+    )
     arguments = [_long(n) for n in (new, start, length)]
-    _libc.makecontext(byref(copy), memmove, 3, *arguments)
+    _libc.makecontext(libc.byref(copy), memmove, 3, *arguments)
     arguments = [_long(n) for n in (new, length, length, _MREMAP_MAYMOVE_FIXED, start)]
-    _libc.makecontext(byref(exchange), mremap, 5, *arguments)
-    if _libc.swapcontext(byref(back), byref(copy)) < 0:
+    _libc.makecontext(libc.byref(exchange), mremap, 5, *arguments)
+    if _libc.swapcontext(libc.byref(back), libc.byref(copy)) < 0:
         _fail("swapcontext")
 
 
@@ -148,7 +137,7 @@ def _replace(new: int, length: int, start: int) -> None:
 
 def set_memory_map(memory: MemoryMap) -> None:
     """Tell the kernel *memory*, but for its ``brk``, which stays: PR_SET_MM_MAP of prctl(2)."""
-    address, size = addressof(memory), sizeof(memory)
+    address, size = libc.addressof(memory), libc.sizeof(memory)
     memory.brk = _libc.sbrk(0)
     if _libc.prctl(_PR_SET_MM, _PR_SET_MM_MAP, address, size, 0) < 0:
         _fail("prctl(PR_SET_MM, PR_SET_MM_MAP)")

@@ -12,14 +12,13 @@ import pytest
 
 from tests.capabilities import has_program, need
 from tests.oci.bundle import Bundle
-from tests.oci.confined import cgroups_named
 from tests.oci.conftest import bundle, busybox  # noqa: F401 - fixtures
 from tests.oci.runtime_under_test import ours_only, runtime_command
 
 from . import faults
 from .faults import Fault
 from .scale import many
-from .test_faults import identity  # noqa: F401 - a fixture
+from .test_faults import identity, left_of  # noqa: F401 - the one is a fixture
 
 pytestmark = ours_only("its own calls")
 
@@ -57,9 +56,9 @@ def test_every_step_of_create(
     for step in steps:
         code = _trace(create, step.option, tmp_path)
         if signal == "INT" and code:
-            assert not _left_of(bundle), step
+            assert not left_of(bundle), step
         subprocess.run(delete, check=True)
-        assert not _left_of(bundle), step
+        assert not left_of(bundle), step
         codes.add(code)
     assert {"INT": 130, "KILL": -9}[signal] in codes
 
@@ -73,7 +72,7 @@ def test_every_step_of_delete(bundle: Bundle, verbs: list[str], tmp_path: Path) 
         subprocess.run(create, check=True)
         assert _trace(delete, step.option, tmp_path) == -9
         subprocess.run(delete, check=True)
-        assert not _left_of(bundle), step
+        assert not left_of(bundle), step
 
 
 def _steps(
@@ -99,8 +98,3 @@ def _trace(command: Sequence[str], expression: str, directory: Path) -> int:
             check=False,
         )
     return done.returncode
-
-
-def _left_of(bundle: Bundle) -> list[str]:  # noqa: F811
-    state = bundle.path / "state"
-    return [*map(str, state.iterdir() if state.exists() else ()), *cgroups_named(bundle.id)]
