@@ -197,24 +197,26 @@ class Run:
         self._deadline = None
 
     def _take_from_template(self) -> None:
-        frame = self._template.reader.take()
-        if frame is None:
-            return
+        """Take all that has come: what stayed in the buffer would not end a wait."""
+        while (frame := self._template.reader.take()) is not None:
+            try:
+                self._handle(frame)
+            except MALFORMED as error:
+                raise TemplateLost(f"the template sent a malformed message: {error}") from None
+
+    def _handle(self, frame: tuple[int, bytes]) -> None:
         kind, payload = frame
-        try:
-            if kind == frames.SETTING_UP and not self._pid:
-                self._pid = pid_of(load(payload))
-                if self._request.timeout is not None:
-                    self._deadline = time.monotonic() + self._request.timeout
-            elif kind == frames.CLONED and not self._holder:
-                data = load(payload)
-                self._pid, self._holder = pid_of(data), str(data["holder"])
-                if self._interrupted:
-                    self._template.signal(self._pid, signal.SIGINT)
-            else:
-                self._ended = end_of(self._template.check(frame, frames.ENDED))
-        except MALFORMED as error:
-            raise TemplateLost(f"the template sent a malformed message: {error}") from None
+        if kind == frames.SETTING_UP and not self._pid:
+            self._pid = pid_of(load(payload))
+            if self._request.timeout is not None:
+                self._deadline = time.monotonic() + self._request.timeout
+        elif kind == frames.CLONED and not self._holder:
+            data = load(payload)
+            self._pid, self._holder = pid_of(data), str(data["holder"])
+            if self._interrupted:
+                self._template.signal(self._pid, signal.SIGINT)
+        else:
+            self._ended = end_of(self._template.check(frame, frames.ENDED))
 
     def _has_ended(self) -> bool:
         if self._ended is None:

@@ -178,9 +178,9 @@ class Template:
         deadline = time.monotonic() + _END_WITHIN
         try:
             while True:
-                frame = self.reader.take()
-                if frame is not None and frame[0] == frames.FAILED:
-                    self.check(frame, frames.FAILED)
+                while (frame := self.reader.take()) is not None:
+                    if frame[0] == frames.FAILED:
+                        self.check(frame, frames.FAILED)
                 self.wait(None, deadline)
         except TemplateLost as error:
             return error

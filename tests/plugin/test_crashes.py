@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from .project import Project
@@ -348,3 +350,33 @@ def test_garbage_is_no_expected_failure(project: Project) -> None:
         """
     )
     result.assert_outcomes(failed=1, errors=1)
+
+
+#: pytest looks so late that what a test has sent has come in at once, its start and its end.
+LATE = """
+import os, select, time
+
+if os.readlink("/proc/self/ns/user") == "{host}":
+    poll = select.poll
+
+    class LatePoll:
+        def __init__(self):
+            poller = poll()
+            self.register = poller.register
+            self._poll = poller.poll
+
+        def poll(self, timeout):
+            time.sleep(0.5)
+            return self._poll(timeout)
+
+    select.poll = LatePoll
+"""
+
+
+def test_crash_while_pytest_is_busy(project: Project) -> None:
+    """A crash is noticed however late pytest looks."""
+    project.write("conftest.py", LATE.format(host=os.readlink("/proc/self/ns/user")))
+    text = FIXTURE.format(before="os._exit(3)", after="pass")
+    result = project.test(text)
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(["*exited with status 3 before its result was complete*"])
