@@ -6,17 +6,19 @@ import textwrap
 
 from .project import Project
 
-#: Tells when this process began, in seconds since boot, as time.monotonic() does.
+#: Tells when this process began, and what time it is, in seconds since boot: both in whole
+#: ticks, as what /proc tells, so that neither is before the other by rounding alone.
 BEGAN = """
 import os, time
 
+TICKS = os.sysconf("SC_CLK_TCK")
+
 def began():
     with open("/proc/self/stat") as file:
-        ticks = int(file.read().rpartition(")")[2].split()[19])
-    return ticks / os.sysconf("SC_CLK_TCK")
+        return int(file.read().rpartition(")")[2].split()[19]) / TICKS
 
 def now():
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // (10**9 // TICKS) / TICKS
 """
 
 PAIR = (
