@@ -18,8 +18,8 @@ USER = "tester"
 UID = 1000
 PACKAGES = (
     "apt dbus dbus-user-session iproute2 kmod libpam-systemd login openssh-server passwd procps systemd "
-    "systemd-sysv udev util-linux linux-image-cloud-amd64 apparmor busybox-static crun libcap2-bin "
-    "libseccomp2 python3 strace uidmap podman netavark containerd"
+    "systemd-sysv udev util-linux linux-image-cloud-amd64 apparmor busybox-static crun gcc libc6-dev "
+    "libcap2-bin libseccomp2 python3 strace uidmap podman netavark containerd"
 ).split()
 _PROGRAMS = ("mmdebstrap", "mke2fs", "ssh-keygen")
 
