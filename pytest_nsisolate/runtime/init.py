@@ -29,9 +29,10 @@ from .errors import KernelCallError, SetupError
 from .executable import DEFAULT_UMASK, execute, find_executable, seal, with_home
 from .launch_options import LaunchOptions
 from .mounts.build import build_root
-from .mounts.pivot import enter, finish_root, open_root, pivot, prepare_root
+from .mounts.pivot import enter, finish_root, from_the_host, open_root, pivot, prepare_root
 from .preparation import NOTHING
 from .privileges import lower_rlimits, raise_rlimits
+from .syscalls import MS_SLAVE
 from .syscalls_keyctl import keyctl_join_session_keyring
 from .working_directory import become_in_cwd
 
@@ -167,7 +168,7 @@ def container(
     set_names(plan)
     options.detail(f"child process in init(): builds the root from {plan.root.path}")
     own_namespace = plan.creates("mount")
-    root_fd = _open_root(plan, own_namespace=own_namespace)
+    root_fd = _open_root(plan, options, own_namespace=own_namespace)
     slave = build_root(plan, root_fd, channel, preparation)
     if has_runtime_hooks(plan):
         channel.send(BUILT)
@@ -206,10 +207,13 @@ def container(
         report_and_exit(error, channel)
 
 
-def _open_root(plan: Plan, *, own_namespace: bool) -> int:
+def _open_root(plan: Plan, options: LaunchOptions, *, own_namespace: bool) -> int:
     if not plan.has("mount"):
         return open_root(plan.root.path)
-    return prepare_root(plan.root.path, plan.rootfs_propagation, own_namespace=own_namespace)
+    propagation = from_the_host(plan.rootfs_propagation)
+    if not options.pivot:
+        propagation = propagation or MS_SLAVE  # what is taken away is so in here only
+    return prepare_root(plan.root.path, propagation, own_namespace=own_namespace)
 
 
 def _say_what_comes(process: Process, options: LaunchOptions) -> None:

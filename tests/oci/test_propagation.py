@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from .bundle import Bundle
@@ -93,6 +96,56 @@ def test_a_mount_inside_never_reaches_the_host(bundle: Bundle) -> None:
         bundle.mount("/shared/below", "tmpfs", "tmpfs")
         bundle.output("echo x > /shared/below/file")
         assert list((shared / "below").iterdir()) == []
+
+
+@pytest.mark.parametrize("identity", ["root", "root-userns"], indirect=True)
+def test_a_mount_on_the_host_stays_outside(bundle: Bundle) -> None:
+    """What the host mounts below a shared host mount does not come in, by default."""
+    with mounted_tmpfs(bundle.directory("shared"), "--make-shared") as shared:
+        (shared / "below").mkdir()
+        bundle.bind(shared, "/shared", "rbind")
+        running = bundle.start("echo ready; read line; ls /shared/below; read line")
+        assert running.line() == "ready"
+        with mounted_tmpfs(shared / "below"):
+            (shared / "below/file").write_text("the host's\n")
+            assert running.finish("go\nend\n").out == ""
+
+
+@pytest.mark.parametrize("identity", ["root"], indirect=True)
+@pytest.mark.parametrize("value", ["shared", "rshared"])
+def test_a_shared_root_shares_what_is_shared(bundle: Bundle, value: str) -> None:
+    """With a shared root, mounts below a shared mount of the host's go both ways, and no other does."""
+    known_of_crun("makes every mount a slave again after its pivot_root")
+    bundle.linux["rootfsPropagation"] = value
+    (bundle.rootfs / "part").mkdir()
+    with (
+        mounted_tmpfs(bundle.directory("shared"), "--make-shared") as shared,
+        mounted_tmpfs(bundle.rootfs / "part", "--make-shared"),
+    ):
+        for name in ("inside", "outside"):
+            (shared / name).mkdir()
+        bundle.bind(shared, "/shared", "rbind", "rshared")
+        bundle.mount("/shared/inside", "tmpfs", "tmpfs")
+        bundle.mount("/part", "tmpfs", "tmpfs")
+        before = mounts_below(bundle.path)
+        running = bundle.start(
+            "echo > /shared/inside/file; echo ready; read l; ls /shared/outside; read l"
+        )
+        assert running.line() == "ready"
+        assert mounts_below(bundle.path) - before == {str(shared / "inside")}
+        try:
+            assert (shared / "inside/file").exists()
+            with mounted_tmpfs(shared / "outside"):
+                (shared / "outside/came-in").touch()
+                assert running.finish("go\nend\n").out == "came-in\n"
+        finally:
+            subprocess.run(["umount", shared / "inside"], check=True)
+
+
+def mounts_below(path: Path) -> set[str]:
+    """Return where something is mounted below *path* in our own mount namespace."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return {place for line in lines if (place := line.split()[4]).startswith(f"{path}/")}
 
 
 def test_an_unknown_propagation_is_refused(bundle: Bundle) -> None:

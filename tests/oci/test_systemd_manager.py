@@ -230,6 +230,14 @@ def test_state_is_enough_for_another_caller(scoped: Bundle) -> None:
     assert_gone(scoped)
 
 
+def test_a_bus_that_was_only_just_started(scoped: Bundle) -> None:
+    """The user's bus can be there before his systemd has come to it."""
+    capabilities.need_ordinary_user()
+    subprocess.run(["systemctl", "--user", "stop", "dbus.service"], check=True, timeout=TIMEOUT)
+    finished = scoped.run("true")
+    assert (finished.code, finished.err) == (0, "")
+
+
 @ROOT
 def test_an_ordinary_user_from_outside_of_his_own_units(scoped: Bundle) -> None:
     """From where the kernel lets him move nobody, systemd moves the container's processes."""

@@ -23,7 +23,6 @@ pytestmark = ours_only("its own errors")
 
 #: What may fail without harm: a call as strace shows it, and why.
 HARMLESS = {
-    r'openat2\(\d+, "\.", .*RESOLVE_IN_ROOT': "process.cwd is looked for again when it is entered",
     r'mkdir\("[^"]*/(state|nsisolate)", 0700\)': "the directory may be there already",
     r'rename\("[^"]*", "[^"]*~\d+"\)': "that is the clean-up, of which there is a warning",
 }

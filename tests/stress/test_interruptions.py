@@ -91,8 +91,16 @@ def _trace(command: Sequence[str], expression: str, directory: Path) -> int:
     with (directory / "said").open("wb") as said:  # a pipe would be the container's, too
         done = subprocess.run(
             # A shell's background jobs ignore SIGINT, and what they start does too.
-            ["env", "--default-signal", "strace"]
-            + ["-o", str(directory / "log"), "-e", expression, *command],
+            [
+                "env",
+                "--default-signal",
+                "strace",
+                "-o",
+                directory / "log",
+                "-e",
+                expression,
+                *command,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,

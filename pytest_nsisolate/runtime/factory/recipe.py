@@ -7,6 +7,7 @@ once, and a holder has only the calls left to make. Steps that depend on more ar
 
 from __future__ import annotations
 
+import errno
 import os
 
 from .. import syscalls as sys
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     #: Called with an fd of the root, which is the working directory as well.
     Step = Callable[[int], None]
 
+_UNREACHABLE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP)
 _KNOWN = ("devpts", "mqueue", "overlay", "proc", "tmpfs")
 _EMPTY_ATTRIBUTES = (
     sys.MOUNT_ATTR_RDONLY | sys.MOUNT_ATTR_NOSUID | sys.MOUNT_ATTR_NODEV | sys.MOUNT_ATTR_NOEXEC
@@ -125,7 +127,9 @@ class _Writer:
             return around.type == "tmpfs" and self._can_be_reached(around)
         try:
             fd = open_path(self._root_fd, mount.destination)
-        except KernelCallError:
+        except KernelCallError as error:
+            if error.errno not in _UNREACHABLE:
+                raise
             return False
         try:
             return os.readlink(proc_path(fd)) == self._tree.path + mount.destination

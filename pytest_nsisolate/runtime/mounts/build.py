@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from .. import namespaces
 from ..channel import TERMINAL, Channel
+from ..errors import KernelCallError, SetupError
 from ..preparation import NOTHING
 from . import masks_check
 from .devices import create_devices, finish_dev, has_own_dev, writable_for_now
@@ -18,6 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..plan import Plan, Process
     from ..preparation import Preparation
+
+_FOR_THE_USER_TO_SEE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ELOOP)
 
 
 def build_root(
@@ -69,5 +73,7 @@ def _open_terminal(process: Process, root_fd: int, channel: Channel) -> int | No
 def _create_cwd(cwd: str, root_fd: int) -> None:
     try:
         os.close(open_or_create(root_fd, cwd, directory=True))
-    except OSError:
-        pass  # a read-only root, say; become_in_cwd reports it if it matters
+    except KernelCallError as error:
+        # become_in_cwd reports these, if they matter: a directory of the user's may be closed to us.
+        if error.errno not in _FOR_THE_USER_TO_SEE:
+            raise SetupError("process.cwd", error.call, error.errno or 0) from error

@@ -15,6 +15,7 @@ from .. import syscalls as sys
 from ..errors import KernelCallError, SetupError
 from . import options as mount_options
 from .mount import describe, open_bind
+from .pivot import from_the_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +44,8 @@ def make(plan: Plan) -> dict[int, int]:
                     continue  # init tries again, and says what is wrong
             else:
                 continue
-            if plan.rootfs_propagation not in ("shared", "rshared"):
-                # As init would have copied it: what is mounted there later does not reach the host.
-                _make_slave(made[i])
+            if flag := from_the_host(plan.rootfs_propagation):
+                _propagate(made[i], flag)
     except BaseException:
         for fd in made.values():
             os.close(fd)
@@ -53,9 +53,9 @@ def make(plan: Plan) -> dict[int, int]:
     return made
 
 
-def _make_slave(tree_fd: int) -> None:
+def _propagate(tree_fd: int, propagation: int) -> None:
     flags = sys.AT_EMPTY_PATH | sys.AT_RECURSIVE
-    sys.mount_setattr(tree_fd, "", flags, 0, 0, propagation=sys.MS_SLAVE)
+    sys.mount_setattr(tree_fd, "", flags, 0, 0, propagation=propagation)
 
 
 def map_one(mount: Mount, uids: tuple[IdMapping, ...], gids: tuple[IdMapping, ...]) -> int:

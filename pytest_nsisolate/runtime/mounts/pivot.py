@@ -56,26 +56,55 @@ def open_root(path: str) -> int:
     return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def prepare_root(path: str, propagation: str, *, own_namespace: bool = True) -> int:
+def from_the_host(rootfs_propagation: str) -> int:
+    """Return the MS_ value for what a container's mount namespace has from the host, 0 to leave it as it is.
+
+    Where the root is to be shared, mounts go both ways between the host's shared mounts and what is bound
+    of them, as with runc; else none goes to the host, and with a private root none comes from there.
+    """
+    flag = propagation_flag(rootfs_propagation)
+    if flag == sys.MS_SHARED:
+        return 0
+    return sys.MS_PRIVATE if flag == sys.MS_PRIVATE else sys.MS_SLAVE
+
+
+def prepare_root(path: str, propagation: int, *, own_namespace: bool = True) -> int:
     """Cut the mount namespace off the host, make *path* a mount point, and return an fd of it.
 
-    The order matters: the whole tree first, because a shared mount would carry ours to the host;
-    then the bind, because pivot_root wants a mount point; the bind is private whatever the plan says,
-    because pivot_root refuses a shared one. In a joined mount namespace the tree is somebody else's and
-    stays as it is.
+    *propagation* is that of :func:`from_the_host`. The order matters: the whole tree first, because a shared
+    mount would carry ours to the host; so would what *path* lies on, which is private even where the tree
+    stays shared; then the bind, because pivot_root wants a mount point. It is private whatever the plan says,
+    because pivot_root refuses a shared one, and nothing below it is a peer of the host's. In a joined mount
+    namespace the tree is somebody else's and stays as it is.
     """
     try:
         if own_namespace:
-            private = propagation_flag(propagation) == sys.MS_PRIVATE
-            sys.mount("", "/", flags=sys.MS_REC | (sys.MS_PRIVATE if private else sys.MS_SLAVE))
+            if propagation:
+                sys.mount("", "/", flags=sys.MS_REC | propagation)
+            else:
+                _make_parent_private(path)
         sys.mount(path, path, flags=sys.MS_BIND | sys.MS_REC)
         root_fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        sys.mount("", proc_path(root_fd), flags=sys.MS_SLAVE | sys.MS_REC)
         sys.mount("", proc_path(root_fd), flags=sys.MS_PRIVATE)
     except KernelCallError as error:
         raise SetupError(_STEP, error.call, error.errno or 0) from error
     except OSError as error:
         raise SetupError(_STEP, f"open {path!r}", error.errno or 0) from error
     return root_fd
+
+
+def _make_parent_private(path: str) -> None:
+    """Make the mount private that *path* is on."""
+    place = os.path.realpath(path)
+    while True:
+        try:
+            return sys.mount("", place, flags=sys.MS_PRIVATE)
+        except KernelCallError as error:
+            # EINVAL: not a mount point (mount(2)); the next one up is.
+            if error.errno != errno.EINVAL or place == "/":
+                raise
+        place = os.path.dirname(place)
 
 
 def enter(root_fd: int) -> None:

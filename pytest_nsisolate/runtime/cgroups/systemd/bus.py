@@ -107,9 +107,8 @@ class Systemd:
         """Let systemd do something that takes a while; return how it went: ``done``, if well."""
         from collections import deque
 
-        # Anybody may send signals that look like it: only those of the name's owner count.
         bus = self._library.message_bus
-        (owner,) = self._exchange(bus.GetNameOwner(_NAME), "GetNameOwner")
+        owner = self._owner()
         ended = self._library.MatchRule(
             type="signal",
             sender=owner,
@@ -128,6 +127,14 @@ class Systemd:
                 _id, path, _unit, result = signal.body
                 if path == job:
                     return str(result)
+
+    def _owner(self) -> str:
+        """Return who the manager is for the bus: anybody may send signals that look like the manager's."""
+        manager = self._library.DBusAddress(_PATH, _NAME, "org.freedesktop.DBus.Peer")
+        # Where the bus was only just started, systemd is still on its way: calls wait for it, and only they.
+        self._exchange(self._library.new_method_call(manager, "Ping"), "Ping")
+        (owner,) = self._exchange(self._library.message_bus.GetNameOwner(_NAME), "GetNameOwner")
+        return str(owner)
 
     def _call(self, method: str, signature: str, arguments: tuple[object, ...]) -> tuple[Any, ...]:
         manager = self._library.DBusAddress(_PATH, bus_name=_NAME, interface=f"{_NAME}.Manager")
