@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -12,6 +13,8 @@ from .limits import NO_LIMITS, Limits, read_limit
 from .rootfs.kinds import OWN_DIRECTORIES, Sandbox
 from .runtime.record import Record
 
+#: Seconds: poll(2) takes milliseconds, as an int.
+_LONGEST = 2_147_483
 MODES = ("require", "skip", "off")
 MARKS = ("isolated", "nsisolated")
 _NETWORKS = ("host", "none")
@@ -155,7 +158,6 @@ class Options:
         return self._with_keywords(dict(mark.kwargs), where)
 
     def _with_keywords(self, keywords: dict[str, Any], where: str) -> Request:
-        _refuse_unknown(keywords, where)
         sandbox, env, timeout = self._default, self.env, self._timeout
         if "network" in keywords:
             network = keywords["network"]
@@ -197,6 +199,7 @@ def _nearest_mark(item: pytest.Item) -> pytest.Mark | None:
 
 
 def _is_wanted(mark: pytest.Mark, where: str) -> bool:
+    _refuse_unknown(mark.kwargs, where)
     if not mark.args:
         return True
     if len(mark.args) > 1 or not isinstance(mark.args[0], bool):
@@ -206,7 +209,7 @@ def _is_wanted(mark: pytest.Mark, where: str) -> bool:
     return bool(mark.args[0])
 
 
-def _refuse_unknown(keywords: dict[str, Any], where: str) -> None:
+def _refuse_unknown(keywords: Mapping[str, Any], where: str) -> None:
     for name in keywords:
         if name not in _KEYWORDS:
             raise pytest.UsageError(
@@ -219,14 +222,27 @@ def _wrong(where: str, name: str, value: object, remedy: str) -> pytest.UsageErr
 
 
 def _hostname(value: object, where: str) -> str:
-    if not isinstance(value, str) or not 0 < len(value.encode()) <= 64 or "\n" in value:
+    if not _is_text(value) or not 0 < len(value.encode()) <= 64 or "\n" in value:
         raise _wrong(where, "hostname", value, "write a name of 1 to 64 bytes")
     return value
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Tell whether the kernel takes it: a string that can be encoded, without NUL."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _rootfs(value: object, where: str) -> str:
     if not isinstance(value, str | os.PathLike) or not os.path.isdir(value):
         raise _wrong(where, "rootfs", value, "write the path of a directory")
+    if os.path.realpath(value) == "/":
+        raise _wrong(where, "rootfs", value, "write a directory that holds another system")
     return os.path.realpath(os.fspath(value))
 
 
@@ -236,8 +252,11 @@ def _writable(value: object, where: str) -> tuple[str, ...]:
     for path in value:
         if not isinstance(path, str | os.PathLike) or not os.path.exists(path):
             raise _wrong(where, "writable", path, "write paths that exist")
-        if os.path.realpath(path) in OWN_DIRECTORIES:
+        real = os.path.realpath(path)
+        if real in OWN_DIRECTORIES:
             raise _wrong(where, "writable", path, "the sandbox has its own; write one below it")
+        if real.startswith("/proc/"):
+            raise _wrong(where, "writable", path, "the sandbox has a /proc of its own")
     return tuple(os.path.realpath(os.fspath(path)) for path in value)
 
 
@@ -250,8 +269,8 @@ def _env_line(line: str) -> tuple[str, str]:
 
 def _env_mapping(value: object, where: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict) or not all(
-        isinstance(k, str) and k and "=" not in k and isinstance(v, str) and "\0" not in k + v
-        for k, v in value.items()
+        _is_text(name) and name and "=" not in name and _is_text(text)
+        for name, text in value.items()
     ):
         raise _wrong(where, "env", value, "write a dict of strings")
     return tuple(value.items())
@@ -262,10 +281,11 @@ def _seconds(value: object, where: str) -> float | None:
         return None
     try:
         seconds = float(value) if not isinstance(value, bool) else -1.0  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         seconds = -1.0
-    if not 0 < seconds < float("inf"):
-        raise _wrong(where, "timeout", value, "write a number of seconds above 0")
+    if not 0 < seconds < _LONGEST:
+        remedy = f"write a number of seconds above 0, and below {_LONGEST:,} (24 days)"
+        raise _wrong(where, "timeout", value, remedy)
     return seconds
 
 

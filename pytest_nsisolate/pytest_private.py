@@ -184,11 +184,16 @@ def apply_xfail(item: pytest.Item, report: pytest.TestReport, error: BaseExcepti
     if item.config.getoption("runxfail", True):
         return
     try:
-        xfail = evaluate_xfail_marks(item)
+        xfail = _expectation(item)
     except TEST_OUTCOME:  # of a condition, which the test itself has told
         return
     if xfail is not None and (xfail.raises is None or _is_one_of(error, xfail.raises)):
         report.outcome, report.wasxfail = "skipped", xfail.reason
+
+
+def _expectation(item: pytest.Item) -> Any:
+    """Return the item's xfail mark if it counts, else None: pytest asks for none of what a mark skips."""
+    return evaluate_xfail_marks(item) if evaluate_skip_marks(item) is None else None
 
 
 def _is_one_of(error: BaseException | None, raises: Any) -> bool:
@@ -201,7 +206,7 @@ def note_expected_failure(item: pytest.Item) -> None:
     """Let the item's xfail mark count for a phase that fails here, if there are such marks."""
     if item.config.pluginmanager.hasplugin("skipping"):
         try:
-            item.stash[xfailed_key] = evaluate_xfail_marks(item)
+            item.stash[xfailed_key] = _expectation(item)
         except TEST_OUTCOME:  # of a condition; the failure that there is already is told
             pass
 
@@ -344,7 +349,7 @@ def failed_subtests(config: pytest.Config, report: pytest.TestReport) -> int:
     """Return how many subtests of the report's test failed so far."""
     if _subtests is None:
         return 0
-    counts: Any = config.stash[_subtests.failed_subtests_key]
+    counts: Any = config.stash.get(_subtests.failed_subtests_key, {})  # with -p no:subtests
     return int(counts.get(_subtest_key(report), 0))
 
 

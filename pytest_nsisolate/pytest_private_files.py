@@ -26,7 +26,8 @@ def log_to(config: pytest.Config, file: int) -> None:
     plugin: Any = config.pluginmanager.get_plugin("logging-plugin")
     if plugin is not None:
         stream = open(file, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
-        plugin.log_file_handler.setStream(stream)
+        if (before := plugin.log_file_handler.setStream(stream)) is not None:
+            before.close()
 
 
 def cache_directory(config: pytest.Config) -> str | None:

@@ -71,7 +71,7 @@ class Log(Record):
 
     def _append(self, level: str, message: str) -> None:
         try:
-            with open(self.path, "a") as file:
+            with open(self.path, "a", encoding="utf-8") as file:
                 file.write(self._line(level, message) + "\n")
         except OSError as error:
             print(f"nsisolate: cannot write {self.path!r}: {error.strerror}", file=sys.stderr)

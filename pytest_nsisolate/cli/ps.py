@@ -46,7 +46,7 @@ def _print_table(pids: list[int], options: list[str]) -> None:
     environment = {"PATH": _PATH} | os.environ
     try:
         done = subprocess.run(
-            ["ps", *options], env=environment, capture_output=True, text=True, check=False
+            ["ps", *options], env=environment, capture_output=True, encoding="utf-8", check=False
         )
     except FileNotFoundError:
         raise LifecycleError("ps: not found; `--format json` does without it") from None

@@ -33,7 +33,7 @@ def main(argv: list[str], _settings: Settings) -> int:
     bundle = first(given, "--bundle", "-b", default=".")
     path = os.path.join(bundle, first(given, "--file", "-f", default="config.json"))
     try:
-        with open(path, "x") as file:
+        with open(path, "x", encoding="utf-8") as file:
             json.dump(to_config(default_plan(rootless="--rootless" in given)), file, indent=4)
             file.write("\n")
     except FileExistsError:

@@ -25,7 +25,12 @@ def explained(error: Exception) -> str:
 def _blockers() -> str:
     try:
         done = subprocess.run(
-            bare(_BLOCKERS), capture_output=True, text=True, timeout=_PATIENCE, check=False
+            bare(_BLOCKERS),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_PATIENCE,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""  # what failed is known all the same

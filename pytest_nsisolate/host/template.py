@@ -102,7 +102,7 @@ class Template:
         self.socket = launcher.template
         self.factory = Channel.from_fd(launcher.factory.detach())
         self.reader = frames.FrameReader(self.socket)
-        with open(launcher.take_order(), "w") as stream:
+        with open(launcher.take_order(), "w", encoding="utf-8") as stream:
             json.dump(self._order(prepared, ordinary, cwd), stream)
 
     def _order(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> dict[str, Any]:

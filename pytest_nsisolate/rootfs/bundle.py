@@ -35,6 +35,6 @@ def write_bundle(sandbox: Sandbox, directory: str, *, args: tuple[str, ...], cwd
         root=Root(path="rootfs", readonly=prepared.plan.root.readonly),
         process=process.replace(args=args, env=env),
     )
-    with open(os.path.join(directory, "config.json"), "w") as file:
+    with open(os.path.join(directory, "config.json"), "w", encoding="utf-8") as file:
         json.dump(to_config(plan), file, indent=4)
     return plan

@@ -154,7 +154,7 @@ def _hosts(hostname: str, *, host_network: bool) -> str:
 
 def _read(path: str) -> str | None:
     try:
-        with open(path, errors="surrogateescape") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             content = file.read(_COPIED_AT_MOST + 1)
     except OSError:
         return None

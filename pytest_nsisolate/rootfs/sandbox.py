@@ -173,7 +173,7 @@ def _mappings(inside: int, outside: int, kind: str) -> tuple[IdMapping, ...]:
 
 def _own_ids(kind: str) -> list[tuple[int, int]]:
     """Return the ranges of ids that exist in the caller's user namespace, as (first, size)."""
-    with open(f"/proc/self/{kind}_map") as file:
+    with open(f"/proc/self/{kind}_map", encoding="utf-8") as file:
         return [(int(first), int(size)) for first, _parent, size in map(str.split, file)]
 
 
@@ -189,7 +189,7 @@ def _capabilities(sandbox: Sandbox) -> tuple[str, ...]:
 
 def _umask() -> int:
     # Reading it by os.umask would change it for a moment, for every thread.
-    with open("/proc/self/status") as file:
+    with open("/proc/self/status", encoding="utf-8") as file:
         return next(int(line.split()[1], 8) for line in file if line.startswith("Umask:"))
 
 
@@ -205,5 +205,5 @@ def _additional_gids(sandbox: Sandbox) -> tuple[int, ...]:
 
 def _are_groups_denied() -> bool:
     """Tell whether nobody in the caller's user namespace can set groups: nor in one that is made in there."""
-    with open("/proc/self/setgroups") as file:
+    with open("/proc/self/setgroups", encoding="utf-8") as file:
         return file.read().strip() == "deny"

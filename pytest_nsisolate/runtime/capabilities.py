@@ -72,7 +72,7 @@ def last_number() -> int:
 
 def _read_last_number() -> int:
     try:
-        with open("/proc/sys/kernel/cap_last_cap") as file:
+        with open("/proc/sys/kernel/cap_last_cap", encoding="utf-8") as file:
             return int(file.read())
     except OSError:
         return len(NAMES) - 1

@@ -133,7 +133,7 @@ def maps_hint(number: int) -> str:
 
 def _sysctl(name: str) -> str:
     try:
-        with open(f"/proc/sys/{name}") as file:
+        with open(f"/proc/sys/{name}", encoding="utf-8") as file:
             return file.read().strip()
     except OSError:
         return ""
@@ -217,7 +217,7 @@ def _run_map_helper(program: str, pid: int, mappings: Sequence[IdMapping]) -> No
         ) from None
     finally:
         os.close(write_fd)
-    with open(read_fd, errors="replace") as stream:
+    with open(read_fd, encoding="utf-8", errors="replace") as stream:
         said = " ".join(stream.read().split())
     _pid, status = os.waitpid(child, 0)
     if status:

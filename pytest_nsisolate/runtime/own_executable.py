@@ -82,7 +82,7 @@ def note(plan: Plan) -> Interpreter | None:
         return None
     from . import syscalls_memory  # noqa: F401 - now: later there may be no Python, or a hostile one
 
-    with open("/proc/self/stat") as file:
+    with open("/proc/self/stat", encoding="utf-8") as file:
         words = file.read().rpartition(")")[2].split()
     return Interpreter(
         segments=_segments(os.readlink("/proc/self/exe")),
@@ -106,7 +106,7 @@ def _has(mappings: Sequence[IdMapping], host_id: int) -> bool:
 
 
 def _segments(name: str) -> tuple[Segment, ...]:
-    with open("/proc/self/maps", errors="surrogateescape") as file:
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as file:
         lines = [line.rstrip("\n").split(None, 5) for line in file]
     bits = {"r": 1, "w": 2, "x": 4}
     found: list[Segment] = []

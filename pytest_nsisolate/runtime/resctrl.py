@@ -55,7 +55,7 @@ class ClassOfService(Record):
 
 def mount_point() -> str | None:
     """Return where resctrl is mounted, or None."""
-    with open("/proc/self/mountinfo", errors="surrogateescape") as file:
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             before, _, after = line.partition(" - ")
             if after.startswith("resctrl "):
@@ -106,7 +106,7 @@ def _schemata(wanted: IntelRdt) -> list[str]:
 
 
 def _check_schemata(directory: str, lines: list[str]) -> None:
-    with open(f"{directory}/schemata") as file:
+    with open(f"{directory}/schemata", encoding="utf-8") as file:
         there = {"".join(line.split()) for line in file}
     for line in lines:
         if "".join(line.split()) not in there:
@@ -122,7 +122,7 @@ def _mkdir(path: str) -> None:
 
 def _write(path: str, value: str) -> None:
     try:
-        with open(path, "w") as file:
+        with open(path, "w", encoding="utf-8") as file:
             file.write(value)
     except OSError as error:
         call = f"write {value.strip()!r} to {path}"

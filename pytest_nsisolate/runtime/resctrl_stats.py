@@ -42,7 +42,7 @@ def class_stats(service: ClassOfService | None, top: str | None = None) -> dict[
 
 def _read(path: str) -> str:
     try:
-        with open(path) as file:
+        with open(path, encoding="utf-8") as file:
             return file.read().strip()
     except OSError:
         return ""

@@ -290,7 +290,7 @@ _STRAYS_AFTER = 0.2
 
 
 def _read_pids(path: str) -> set[int]:
-    with open(path) as file:
+    with open(path, encoding="utf-8") as file:
         return set(map(int, file.read().split()))
 
 
@@ -301,7 +301,7 @@ def _own_children() -> set[int]:
 def _is_stray(pid: int) -> bool:
     """Tell whether a child of ours is one that a test has made that, in another pid namespace."""
     try:
-        with open(f"/proc/{pid}/status") as file:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
             levels = next((line.split()[1:] for line in file if line.startswith("NSpid:")), [])
     except (FileNotFoundError, ProcessLookupError):
         return False  # its maker, a thread of a fixture, has reaped it

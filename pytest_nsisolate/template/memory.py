@@ -43,14 +43,14 @@ class Memory:
 
 
 def _private_bytes() -> int:
-    with open("/proc/self/statm") as file:
+    with open("/proc/self/statm", encoding="utf-8") as file:
         _size, resident, shared, *_rest = file.read().split()
     return (int(resident) - int(shared)) * _PAGE
 
 
 def _anonymous() -> Iterator[tuple[int, int]]:
     """Yield the ranges of writable memory without a file, as far as huge pages fit into them."""
-    with open("/proc/self/maps") as file:
+    with open("/proc/self/maps", encoding="utf-8") as file:
         for line in file:
             addresses, permissions, _offset, _device, inode, *name = line.split()
             if permissions != "rw-p" or inode != "0" or name not in ([], ["[heap]"]):

@@ -162,3 +162,25 @@ def test_missing_fixture(project: Project) -> None:
     result.stdout.fnmatch_lines(
         ["*fixture 'nonexistent' not found", "*available fixtures: *tmp_path*"]
     )
+
+
+def test_marks_of_a_skipped_test_expect_nothing(project: Project) -> None:
+    """A wide teardown that fails after a test that is skipped is an error, though that test is marked xfail."""
+    project.test(
+        """
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def server():
+            yield
+            raise RuntimeError("did not stop")
+
+        def test_uses(server):
+            pass
+
+        @pytest.mark.xfail
+        @pytest.mark.skip
+        def test_last():
+            pass
+        """
+    ).assert_outcomes(passed=1, skipped=1, errors=1)

@@ -80,6 +80,8 @@ OPTIONS = [
     "--rootdir=.. --basetemp=base",
     "-p no:cacheprovider -p no:warnings -p no:faulthandler",
     "-p no:tmpdir -p no:junitxml --show-capture=stdout",
+    "-p no:subtests",
+    "-W error --log-file=out.log",
     "-p no:terminal",
 ]
 
@@ -151,6 +153,12 @@ def test_log_file(tests: Project) -> None:
         found.append((tests.path / "out.log").read_text())
     assert found[0] == found[1]
     assert "test failing" in found[1]
+
+
+def test_encodings_asked_for(tests: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a text file that is opened without an encoding is an error, nothing of ours is one."""
+    monkeypatch.setenv("PYTHONWARNDEFAULTENCODING", "1")
+    run_both(tests, "-W", "error::EncodingWarning")
 
 
 def test_faulthandler_timeout(project: Project) -> None:

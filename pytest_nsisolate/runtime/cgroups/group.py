@@ -205,7 +205,7 @@ def entrance(path: str) -> str:
 def read(path: str) -> str:
     """Return the content of a file, or an empty string if it cannot be read."""
     try:
-        with open(path, errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except OSError:
         return ""

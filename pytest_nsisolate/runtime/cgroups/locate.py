@@ -52,10 +52,10 @@ def hierarchies(pid: str = "self") -> tuple[Hierarchy, ...]:
 
     *own* of each is the cgroup of *pid*. Raises LifecycleError if that process has ended.
     """
-    with open("/proc/self/mountinfo", errors="surrogateescape") as file:
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         mountinfo = file.read()
     try:
-        with open(f"/proc/{pid}/cgroup", errors="surrogateescape") as file:
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
             own = file.read()
     except (FileNotFoundError, ProcessLookupError):
         raise LifecycleError("the container has just stopped") from None
@@ -65,7 +65,7 @@ def hierarchies(pid: str = "self") -> tuple[Hierarchy, ...]:
 
 def _with_controllers(hierarchy: Hierarchy) -> Hierarchy:
     try:
-        with open(f"{hierarchy.mount_point}/cgroup.controllers") as file:
+        with open(f"{hierarchy.mount_point}/cgroup.controllers", encoding="utf-8") as file:
             return hierarchy.replace(controllers=tuple(file.read().split()))
     except OSError:
         return hierarchy

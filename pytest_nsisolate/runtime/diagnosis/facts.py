@@ -104,7 +104,9 @@ def _compare_roots() -> None:
 
 
 def _mount_of(fd: int, fdinfo: int) -> list[str]:
-    with open(os.open(str(fd), os.O_RDONLY | os.O_CLOEXEC, dir_fd=fdinfo)) as file:
+    with open(
+        os.open(str(fd), os.O_RDONLY | os.O_CLOEXEC, dir_fd=fdinfo), encoding="utf-8"
+    ) as file:
         return [line for line in file if line.startswith("mnt_id:")]
 
 

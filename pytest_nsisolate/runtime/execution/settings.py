@@ -132,7 +132,7 @@ def _label_fd(kind: str, proc_fd: int) -> int:
 def has_apparmor() -> bool:
     """Tell whether the kernel has AppArmor, and it is on."""
     try:
-        with open("/sys/module/apparmor/parameters/enabled") as file:
+        with open("/sys/module/apparmor/parameters/enabled", encoding="utf-8") as file:
             return file.read().startswith("Y")
     except OSError:
         return False

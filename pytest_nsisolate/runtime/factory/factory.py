@@ -143,9 +143,9 @@ _FIRST_TEMPLATE_PID = 100_000
 def number_pids_apart() -> None:
     """Let the next pids of this pid namespace be high ones: pid_namespaces(7), ns_last_pid."""
     try:
-        with open("/proc/sys/kernel/pid_max") as file:
+        with open("/proc/sys/kernel/pid_max", encoding="utf-8") as file:
             highest = int(file.read())
-        with open("/proc/sys/kernel/ns_last_pid", "w") as file:
+        with open("/proc/sys/kernel/ns_last_pid", "w", encoding="utf-8") as file:
             file.write(str(min(_FIRST_TEMPLATE_PID, highest // 2)))
     except OSError:
         pass  # a kernel without it: tests are as isolated, only pids of fixtures look alike

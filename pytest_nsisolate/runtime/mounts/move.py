@@ -48,9 +48,9 @@ def move(root_fd: int) -> None:
 
 def _beside(root_fd: int) -> list[_Mount]:
     """Return the mounts that are not in the tree of *root_fd*, each before the one that it covers."""
-    with open(f"/proc/self/fdinfo/{root_fd}") as file:
+    with open(f"/proc/self/fdinfo/{root_fd}", encoding="utf-8") as file:
         (ours,) = (line.split()[1] for line in file if line.startswith("mnt_id:"))
-    with open("/proc/self/mountinfo", errors="surrogateescape") as file:
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         mounts = {mount.id: mount for mount in map(_parse, file)}
     found = []
     for mount in mounts.values():

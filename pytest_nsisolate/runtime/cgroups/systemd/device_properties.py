@@ -76,7 +76,7 @@ def _drivers() -> dict[tuple[str, int], str]:
     """Return the names of /proc/devices: proc(5)."""
     found: dict[tuple[str, int], str] = {}
     kind = ""
-    with open("/proc/devices") as file:
+    with open("/proc/devices", encoding="utf-8") as file:
         for line in file:
             words = line.split()
             if len(words) == 2 and words[0].isdecimal():
