@@ -165,7 +165,7 @@ def test_missing_fixture(project: Project) -> None:
 
 
 def test_marks_of_a_skipped_test_expect_nothing(project: Project) -> None:
-    """A wide teardown that fails after a test that is skipped is an error, though that test is marked xfail."""
+    """A wide teardown that fails after a skipped test is an error, though that test is marked xfail, too."""
     project.test(
         """
         import pytest
