@@ -107,15 +107,13 @@ class Template:
 
     def _order(self, prepared: Prepared, ordinary: Prepared | None, cwd: str) -> dict[str, Any]:
         boot = _TEMPLATE.format(path=[entry or cwd for entry in sys.path])
-        # What multiprocessing goes by, too.
-        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
         return {
             **_as_json(prepared),
             "host_pid": os.getpid(),
             # For the launcher to remove, should this process be killed.
             "cgroups": [] if self.series is None else self.series.parents,
             "template": {
-                "args": [sys.executable, *flags, "-c", boot, "{host}", "{factory}"],
+                "args": [sys.executable, *_interpreter_flags(), "-c", boot, "{host}", "{factory}"],
                 "env": list((os.environ | self._env).items()),
                 "cwd": cwd,
                 **(_as_json(ordinary) if ordinary is not None else {}),
@@ -313,6 +311,16 @@ class Template:
             os.ftruncate(file.fileno(), 0)
             # A test may have changed how it is written to, for everybody (asyncio does, for pipes).
             fcntl.fcntl(file, fcntl.F_SETFL, os.O_RDWR | os.O_APPEND)
+
+
+def _interpreter_flags() -> list[str]:
+    """Return the options of this interpreter: what multiprocessing has of them, and all of -X."""
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
+    for name, value in sys._xoptions.items():  # noqa: SLF001
+        text = name if value is True else f"{name}={value}"
+        if text not in flags:
+            flags += ["-X", text]
+    return flags
 
 
 def _as_json(prepared: Prepared) -> dict[str, Any]:

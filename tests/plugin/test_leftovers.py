@@ -161,3 +161,22 @@ def start(project: Project, *files: str) -> Iterator[subprocess.Popen[str]]:
 def test_python_that_runs_us_is_the_one_that_runs_them(project: Project) -> None:
     """The processes of a sandbox run the interpreter that pytest runs."""
     project.test(f"import sys\n\ndef test_it():\n    assert sys.executable == {sys.executable!r}\n")
+
+
+def test_options_of_the_interpreter(project: Project) -> None:
+    """What Python was started with, tests are, too."""
+    project.write(
+        "test_it.py",
+        """
+        import sys
+
+        def test_it():
+            assert sys.flags.optimize == 0 and sys.flags.dev_mode
+            assert sys._xoptions == {
+                "dev": True, "int_max_str_digits": "5000", "no_debug_ranges": True
+            }
+        """,
+    )
+    python, *command = project.command("--nsisolate-all")
+    given = ["-X", "dev", "-X", "int_max_str_digits=5000", "-X", "no_debug_ranges"]
+    project.run_program(python, *given, *command).assert_outcomes(passed=1)
