@@ -222,17 +222,17 @@ def _wrong(where: str, name: str, value: object, remedy: str) -> pytest.UsageErr
 
 
 def _hostname(value: object, where: str) -> str:
-    if not _is_text(value) or not 0 < len(value.encode()) <= 64 or "\n" in value:
+    if not _is_text(value, errors="strict") or not 0 < len(value.encode()) <= 64 or "\n" in value:
         raise _wrong(where, "hostname", value, "write a name of 1 to 64 bytes")
     return value
 
 
-def _is_text(value: object) -> TypeGuard[str]:
+def _is_text(value: object, errors: str = "surrogateescape") -> TypeGuard[str]:
     """Tell whether the kernel takes it: a string that can be encoded, without NUL."""
     if not isinstance(value, str) or "\0" in value:
         return False
     try:
-        os.fsencode(value)
+        value.encode("utf-8", errors)
     except UnicodeEncodeError:
         return False
     return True

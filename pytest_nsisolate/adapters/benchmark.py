@@ -7,6 +7,14 @@ from typing import Any
 
 import pytest
 
+_KINDS = {
+    "name": str,
+    "fullname": str,
+    "group": str | None,
+    "param": str | None,
+    "params": dict | None,
+    "extra_info": dict,
+}
 _NAMES = ("name", "fullname", "group", "param", "params", "extra_info")
 
 
@@ -36,6 +44,13 @@ def _describe(benchmark: Any) -> dict[str, object]:
     }
 
 
+def _check(names: dict[str, object]) -> None:
+    """Raise TypeError where the table would not know what to do with it."""
+    for name, kinds in _KINDS.items():
+        if not isinstance(names[name], kinds):
+            raise TypeError(f"a benchmark whose {name} is {names[name]!r}")
+
+
 def add(item: pytest.Item, data: list[dict[str, Any]]) -> None:
     """Add benchmarks to the session's."""
     session = getattr(item.config, "_benchmarksession", None)
@@ -45,6 +60,7 @@ def add(item: pytest.Item, data: list[dict[str, Any]]) -> None:
 
     for described in data:
         names = {name: described[name] for name in _NAMES}
+        _check(names)
         fixture = SimpleNamespace(
             **names, has_error=bool(described["has_error"]), cprofile_stats=None
         )

@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 
+from ..runtime.children import expect_children
 from ..runtime.errors import NsisolateError, call_of, explain
 
 TYPE_CHECKING = False
@@ -70,11 +71,23 @@ def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line and exit. *argv* defaults to the process's arguments."""
     # Nothing that we make is worth looking for before we end.
     gc.disable()
+    _have_standard_streams()
+    expect_children()
     code = _run(sys.argv[1:] if argv is None else argv)
     sys.stdout.flush()
     sys.stderr.flush()
     # Nothing is left to clean up, and the interpreter's own tidying costs milliseconds.
     os._exit(code)
+
+
+def _have_standard_streams() -> None:
+    """Put the null device where our caller has left no stream, or we would open something else there."""
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            setattr(sys, name, open(fd, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _run(argv: list[str]) -> int:

@@ -88,4 +88,4 @@ def _stored_plan(directory: Directory, state: State) -> Plan | None:
     try:
         return parse_text(directory.config(), state.bundle, "config.json")
     except NsisolateError:
-        return None  # its rootfs is gone, say: no reason to keep the rest
+        return None  # no reason to keep the rest

@@ -56,7 +56,7 @@ def _shares_pids(directory: Directory, state: State) -> bool:
     try:
         plan = parse_text(directory.config(), state.bundle, "config.json")
     except NsisolateError:
-        return False  # its rootfs is gone, say
+        return False
     return not plan.creates("pid")
 
 

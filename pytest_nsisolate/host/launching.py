@@ -73,7 +73,9 @@ class Launcher:
         except ProcessLookupError:
             return  # somebody else has reaped it
         try:
-            if not select.select([pidfd], [], [], _END_WITHIN)[0]:
+            poll = select.poll()  # and not select(2), which knows few descriptors
+            poll.register(pidfd, select.POLLIN)
+            if not poll.poll(_END_WITHIN * 1000):
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             os.waitpid(self._pid, 0)
         except ChildProcessError:

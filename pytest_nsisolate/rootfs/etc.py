@@ -154,7 +154,8 @@ def _hosts(hostname: str, *, host_network: bool) -> str:
 
 def _read(path: str) -> str | None:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        # Some are binary, and have bytes that look like the ends of lines.
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             content = file.read(_COPIED_AT_MOST + 1)
     except OSError:
         return None

@@ -6,9 +6,14 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .channel import Channel
     from .gate import Gate
     from .seccomp.load import Filter
+
+
+_MOST = 2**31 - 1
 
 
 def close_all_but(
@@ -25,8 +30,12 @@ def close_all_but(
         kept.append(gate.fileno())
     if syscall_filter is not None and syscall_filter.socket_fd >= 0:
         kept.append(syscall_filter.socket_fd)
-    first = 3 + preserved
+    close_from(3 + preserved, kept)
+
+
+def close_from(first: int, kept: Iterable[int]) -> None:
+    """Close all descriptors from *first* on but those that are *kept*."""
     for fd in sorted(fd for fd in kept if fd >= first):
         os.closerange(first, fd)
         first = fd + 1
-    os.closerange(first, 2**31 - 1)
+    os.closerange(first, _MOST)

@@ -43,7 +43,7 @@ def find_executable(process: Process) -> str:
 
 
 def _search_path(env: tuple[str, ...]) -> list[str]:
-    for entry in env:
+    for entry in reversed(env):  # of two, the program gets the last
         if entry.startswith("PATH="):
             return entry.removeprefix("PATH=").split(":")
     return _DEFAULT_PATH.split(":")

@@ -47,7 +47,7 @@ class Streams:
         self._send(self._real)
 
     def _send(self, targets: dict[int, int]) -> None:
-        _flush()
+        flush_streams()
         for stream, target in targets.items():
             capture = self._captures.get(stream)
             if capture is not None:
@@ -62,7 +62,8 @@ class Streams:
         os.close(null)
 
 
-def _flush() -> None:
+def flush_streams() -> None:
+    """Print what was printed, as far as the streams can."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

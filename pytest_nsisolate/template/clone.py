@@ -10,7 +10,6 @@ import random
 import select
 import signal
 import socket
-import sys as sys_module
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +34,7 @@ from ..runtime.record import Record
 from ..runtime.syscalls_keyctl import keyctl_join_session_keyring
 from ..wire import frames
 from ..wire.data import dump
+from .capture import flush_streams
 from .link import Link
 from .memory import Memory
 
@@ -137,10 +137,8 @@ class Cloner:
     @staticmethod
     def _fork_into(pidfd: int) -> int:
         """Fork into the pid namespace of *pidfd*; the caller goes back to its own."""
+        flush_streams()  # what is in a buffer would be printed twice
         sys.setns(pidfd, sys.CLONE_NEWPID)
-        # What is in a buffer would be printed twice.
-        for stream in (sys_module.stdout, sys_module.stderr):
-            stream.flush()
         with warnings.catch_warnings():
             # Threads of session fixtures stay behind; that is what "cloned" means.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -260,8 +258,10 @@ class Cloner:
         self._wait_for_containers()
 
     def _wait_for_containers(self) -> None:
+        poll = select.poll()
+        poll.register(self._factory.fileno(), select.POLLIN)
         while self._ending:
-            while not select.select([self._factory], [], [], _STRAYS_AFTER)[0]:
+            while not poll.poll(_STRAYS_AFTER * 1000):
                 _reap_strays()
             _kind, fields, _fd = self._factory.receive(HOLDER_ENDED)
             self._ending.discard(fields[0])

@@ -12,7 +12,7 @@ from .bundle import TIMEOUT, Bundle, Finished
 from .identity import demotion
 from .runtime_under_test import runtime_command
 
-WAITS = "echo started; trap 'echo got TERM; exit 7' TERM; while true; do sleep 0.05; done"
+WAITS = "trap 'echo got TERM; exit 7' TERM; echo started; while true; do sleep 0.05; done"
 
 
 def verb(

@@ -35,6 +35,12 @@ def test_default_devices_work(bundle: Bundle) -> None:
     assert bundle.output(script).split() == ["00", "00", "00", "4", "full"]
 
 
+def test_a_mount_in_the_place_of_a_default_device(bundle: Bundle) -> None:
+    """What is mounted where a default device would be stays there."""
+    bundle.bind("/dev/urandom", "/dev/random", "bind")
+    assert bundle.output("stat -c %t:%T /dev/random") == DEFAULTS["urandom"]
+
+
 @pytest.mark.parametrize(
     ("name", "target"),
     [

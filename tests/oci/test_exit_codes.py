@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 
 import pytest
 
 from .bundle import Bundle
+from .identity import demotion
 from .runtime_under_test import is_ours, known_of_crun
 
 
@@ -82,3 +84,14 @@ def test_children_die_with_the_container_process(bundle: Bundle) -> None:
     """When PID 1 ends, the kernel ends the rest of its pid namespace (the fixture looks)."""
     bundle.process["args"] = ["sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo started"]
     assert bundle.run().out == "started\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_without_standard_streams(bundle: Bundle, closed: str) -> None:
+    """Whoever has closed them gets the exit code all the same, and nothing else lands in their place."""
+    bundle.process["args"] = ["sh", "-c", "test $(ls /proc/self/fd | wc -l) = 4 && exit 7"]
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", *bundle.command()]
+    done = subprocess.run(
+        command, env=bundle.environment(), check=False, **demotion(bundle.identity)
+    )
+    assert done.returncode == 7

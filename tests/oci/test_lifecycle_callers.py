@@ -80,8 +80,8 @@ def test_kill_all_reaches_every_process(bundle: Bundle) -> None:
     """``kill --all`` signals what else runs in the container, also without a pid namespace."""
     bundle.drop_namespace("pid")
     bundle.config["mounts"] = bundle.config["mounts"][1:]
-    child = "trap 'echo child got TERM; exit' TERM; while true; do sleep 0.05; done"
-    output = start(bundle, f"({child}) & trap '' TERM; sleep 0.2; echo started; wait; wait")
+    child = "trap 'echo child got TERM; exit' TERM; echo started; while true; do sleep 0.05; done"
+    output = start(bundle, f"({child}) & trap '' TERM; wait; wait")
     ok(bundle, "kill", "--all", bundle.id, "TERM")
     wait_for(lambda: "child got TERM" in output.read_text())
     ok(bundle, "delete", "--force", bundle.id)

@@ -70,6 +70,19 @@ def test_a_program_that_is_not_there(bundle: Bundle) -> None:
     assert_one_sentence(execute(bundle, bundle.id), "process args cannot be empty", code=255)
 
 
+def test_the_search_path_is_the_one_that_counts(bundle: Bundle) -> None:
+    """A program is looked for in the PATH that it gets itself, which is the last that is given."""
+    own = bundle.rootfs / "opt/mytool"
+    own.parent.mkdir()
+    own.write_text("#!/bin/sh\necho mine\n")
+    own.chmod(0o755)
+    start(bundle)
+    path = ("--env", "PATH=/opt:/bin")
+    assert execute(bundle, *path, bundle.id, "mytool").out == "mine\n"
+    finished = execute(bundle, "--env", "PATH=/nowhere", bundle.id, "sh")
+    assert 'exec: "sh": executable file not found in $PATH' in finished.err
+
+
 def test_options_change_the_process(bundle: Bundle) -> None:
     """``--cwd`` and ``--env`` change what the container's own process has; the rest is kept."""
     bundle.process["env"].append("KEPT=yes")

@@ -197,6 +197,18 @@ def test_in_older_configs_a_failure_of_poststart_is_warned_of(bundle: Bundle) ->
     assert state(bundle)["status"] == "running"
 
 
+def test_poststop_without_the_rootfs(bundle: Bundle) -> None:
+    """What was there when the container was made may be gone when it is deleted."""
+    marker = bundle.directory("notes", mode=0o777) / "marker"
+    bundle.config["hooks"] = {"poststop": [shell(f"touch {marker}")]}
+    start(bundle)
+    bundle.rootfs.rename(bundle.path / "elsewhere")
+    ok(bundle, "kill", bundle.id, "KILL")
+    wait_for_status(bundle, "stopped")
+    ok(bundle, "delete", bundle.id)
+    assert marker.exists()
+
+
 def test_a_failure_of_poststop_is_a_warning(bundle: Bundle) -> None:
     """If a poststop hook fails, the others are called all the same, and delete succeeds."""
     marker = bundle.path / "marker"

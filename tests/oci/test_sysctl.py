@@ -70,6 +70,25 @@ def test_a_sysctl_of_a_shared_namespace_is_refused(
         assert namespace in finished.err
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"), [("net.ipv4.ip_default_ttl", "network"), ("kernel.shmmni", "ipc")]
+)
+def test_a_sysctl_of_a_joined_namespace_of_the_host_is_refused(
+    bundle: Bundle, name: str, kind: str
+) -> None:
+    """That the host's namespace is named by its path makes it no other."""
+    known_of_crun("sets it")
+    bundle.drop_namespace(kind)
+    path = f"/proc/self/ns/{kind.removesuffix('work')}"
+    bundle.linux["namespaces"].append({"type": kind, "path": path})
+    bundle.linux["sysctl"] = {name: "1234"}
+    before = Path("/proc/sys", *name.split(".")).read_text()
+    finished = bundle.run("true")
+    assert finished.code != 0
+    assert f"linux.sysctl.{name}" in finished.err
+    assert Path("/proc/sys", *name.split(".")).read_text() == before
+
+
 def need_time_namespaces() -> None:
     """Require time namespaces."""
     capabilities.need(Path("/proc/self/ns/time").exists(), "time namespaces (Linux 5.6)")

@@ -59,7 +59,11 @@ def test_hypothesis_examples(project: Project) -> None:
         pids = set()
 
         # Hypothesis keeps none by itself where CI is set.
-        @settings(max_examples=200, database=DirectoryBasedExampleDatabase(".hypothesis/examples"))
+        @settings(
+            max_examples=200,
+            deadline=None,
+            database=DirectoryBasedExampleDatabase(".hypothesis/examples"),
+        )
         @given(st.integers())
         def test_it(number):
             pids.add(os.getpid())

@@ -111,9 +111,9 @@ def test_addopts_of_the_environment(tests: Project, monkeypatch: pytest.MonkeyPa
 
 def test_durations(tests: Project) -> None:
     """--durations lists the slow ones, by phase: those of the sandbox."""
-    tests.write("test_slow.py", "import time\n\ndef test_slow():\n    time.sleep(0.3)\n")
-    result = run_with(tests, [], "--nsisolate-all", "--durations=1", "--durations-min=0.2")
-    result.stdout.re_match_lines([r"0\.3\ds call     test_slow.py::test_slow"])
+    tests.write("test_slow.py", "import time\n\ndef test_slow():\n    time.sleep(1)\n")
+    result = run_with(tests, [], "--nsisolate-all", "--durations=1", "--durations-min=0.9")
+    result.stdout.re_match_lines([r"\d\.\d\ds call     test_slow\.py::test_slow"])
 
 
 @pytest.mark.parametrize("option", ["--lf", "--ff", "--nf", "--sw", "--lf --lfnf=none"])

@@ -121,7 +121,7 @@ def _devices() -> st.SearchStrategy[Device]:
     return st.builds(
         Device,
         type=st.sampled_from("cbup"),
-        path=PATH,
+        path=PATH.map(lambda path: path.rstrip("/") or "/device"),
         major=st.integers(0, 2**12 - 1),
         minor=st.integers(0, 2**20 - 1),
         file_mode=st.integers(0, 0o7777),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 
@@ -14,7 +15,7 @@ class OutOfMemory:
     """The events of one cgroup; none, where it has no memory controller.
 
     v1 signals an eventfd(2) (memory.oom_control, by cgroup.event_control), once more when the cgroup is
-    removed. v2 wakes up who polls memory.events, for which kills are counted.
+    removed. v2 wakes up who polls memory.events until that descriptor has read it; kills are counted.
     """
 
     def __init__(self, cgroup: Cgroup) -> None:
@@ -29,6 +30,7 @@ class OutOfMemory:
                 self._register()
             elif os.path.exists(f"{self._directory}/memory.events"):
                 self.fd = os.open(f"{self._directory}/memory.events", os.O_RDONLY | os.O_CLOEXEC)
+                self._take_note()
         except FileNotFoundError:
             pass  # the container has just ended
 
@@ -50,9 +52,16 @@ class OutOfMemory:
 
     def happened(self) -> bool:
         """Tell whether the cgroup has been out of memory since the last call."""
+        self._take_note()
         kills, before = self._count_kills(), self._kills
         self._kills = max(kills, before)
         return self._signalled() or kills > before
+
+    def _take_note(self) -> None:
+        """Let v2 wake us up for what comes from here on."""
+        if not self._is_v1 and self.fd >= 0:
+            with contextlib.suppress(OSError):  # the cgroup is gone
+                os.pread(self.fd, 4096, 0)
 
     def _signalled(self) -> bool:
         if not self._is_v1 or self.fd < 0:

@@ -15,7 +15,9 @@ import select
 from .. import namespaces
 from .. import syscalls as sys
 from ..channel import MAPS_WRITTEN, READY, WANT_MAPS, Channel
+from ..descriptors import close_from
 from ..errors import NsisolateError
+from ..init import fork
 from ..record import Record
 from .holder import hold
 from .inner import write_inner_maps
@@ -118,23 +120,32 @@ class Holders:
     def _begin(self) -> None:
         filled = self._contents.filled()
         self._channel, theirs = Channel.pair()
-        namespaces.unshare(sys.CLONE_NEWPID)
-        pid = os.fork()
-        if pid == 0:
-            self._become_holder(theirs, filled)
-        # A pid namespace can be unshared again only from one's own.
-        sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
-        theirs.close()
+        try:
+            pid = self._fork(theirs, filled)
+        except NsisolateError:
+            self._close_channel()
+            raise
+        finally:
+            theirs.close()
         self._made += 1
         self._begun = Holder(name=str(self._made), pid=pid, pidfd=os.pidfd_open(pid), filled=filled)
+
+    def _fork(self, theirs: Channel, filled: frozenset[str]) -> int:
+        namespaces.unshare(sys.CLONE_NEWPID)
+        try:
+            pid = fork()
+            if pid == 0:
+                self._become_holder(theirs, filled)
+        finally:
+            # A pid namespace can be unshared again only from one's own.
+            sys.setns(self._own_pid_namespace, sys.CLONE_NEWPID)
+        return pid
 
     def _become_holder(self, channel: Channel, filled: frozenset[str]) -> NoReturn:
         try:
             _signal.set_wakeup_fd(-1)
             _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-            own = channel.fileno()
-            os.closerange(3, own)
-            os.closerange(own + 1, 65536)
+            close_from(3, [channel.fileno()])
             states = {where: self._states[where] for where in filled}
             hold(self._tree, states, self._recipe, channel)
         except BaseException as error:

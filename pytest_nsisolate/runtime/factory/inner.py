@@ -29,6 +29,7 @@ import os
 from .. import namespaces
 from .. import syscalls as sys
 from ..channel import FORKED, MAPS_WRITTEN, WANT_MAPS, Channel
+from ..descriptors import close_from
 from ..errors import NsisolateError, SetupError
 from ..plan import IdMapping
 
@@ -113,8 +114,7 @@ def _keep(alive: int) -> NoReturn:
     sys.set_process_name("nsisolate: init")
     # The kernel reaps the children of an init that ignores SIGCHLD.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)
-    os.closerange(3, alive)
-    os.closerange(alive + 1, 65536)
+    close_from(3, [alive])
     null = os.open("/dev/null", os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)

@@ -10,6 +10,8 @@ import os
 import sys
 
 from ..channel import READY, Channel
+from ..children import expect_children
+from ..descriptors import close_from
 from ..errors import NsisolateError
 from ..launcher import launch
 from ..mounts.skeleton import Entry
@@ -27,6 +29,7 @@ def main() -> NoReturn:
     """Launch a factory; the arguments are descriptors: host, template, order."""
     host_fd, template_fd, order_fd = (int(arg) for arg in sys.argv[1:4])
     set_process_name("nsisolate: launcher")
+    expect_children()
     _keep_open(host_fd, template_fd, order_fd)
     channel = Channel.from_fd(host_fd)
     try:
@@ -64,12 +67,9 @@ def _keep_open(*fds: int) -> None:
 
     What else pytest was started with (a lock of the shell's, say) would lead tests out of the sandbox.
     """
-    below = 3
-    for fd in sorted(fds):
-        os.closerange(below, fd)
+    for fd in fds:
         os.set_inheritable(fd, False)
-        below = fd + 1
-    os.closerange(below, 65536)
+    close_from(3, fds)
 
 
 def read_order(order_fd: int, host_fd: int, template_fd: int) -> Order:

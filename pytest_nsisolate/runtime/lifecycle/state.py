@@ -38,6 +38,8 @@ STOPPED = "stopped"
 #: Not one of the spec's; runc and crun have it.
 PAUSED = "paused"
 
+#: A file's name has 255 bytes at the most, and a pid is put behind the id.
+_LONGEST_ID = 240
 _SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-."
 
 
@@ -144,6 +146,7 @@ class Directory:
                     return
                 except FileNotFoundError:
                     continue  # the root was empty, and has just been removed
+            raise LifecycleError(f"--root {self._root!r} is a place where no directory can be made")
         except FileExistsError:
             raise LifecycleError(f"container with given ID already exists: {self.id!r}") from None
         finally:
@@ -296,11 +299,12 @@ def check_id(container_id: str) -> str:
     if (
         not container_id
         or container_id in (".", "..")
-        or len(container_id) > 255
+        or len(container_id) > _LONGEST_ID
         or not all(character in _SAFE for character in container_id)
     ):
         raise LifecycleError(
-            f"invalid container ID {container_id!r}: letters, digits and any of _+-. are allowed"
+            f"invalid container ID {container_id!r}: up to {_LONGEST_ID} letters, digits and any of _+-. "
+            "are allowed"
         )
     return container_id
 

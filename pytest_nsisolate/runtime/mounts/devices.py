@@ -104,7 +104,9 @@ def make_outside(plan: Plan) -> dict[str, int]:
 
 def create_devices(plan: Plan, root_fd: int, made: Mapping[str, int] | None = None) -> None:
     """Make the default devices, those of the plan, and the links; *made* are from :func:`make_outside`."""
-    wanted = {device.path: device for device in (*DEFAULT_DEVICES, *plan.devices)}
+    mounted = {mount.destination for mount in plan.mounts}
+    defaults = [device for device in DEFAULT_DEVICES if device.path not in mounted]
+    wanted = {device.path: device for device in (*defaults, *plan.devices)}
     for device in wanted.values():
         if _is_linked(device, plan):
             continue

@@ -31,7 +31,7 @@ def write(entries: Iterable[Entry], root: str) -> None:
             os.symlink(entry.content, path)
             continue
         else:
-            with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
                 file.write(entry.content)
     # Modes last: a directory that its owner may not write to could not be filled.
     for entry in entries:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import SpecError
+from ..namespaces import PROC_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,8 +117,20 @@ def _sysctls_are_namespaced(plan: Plan) -> None:
             raise SpecError(
                 f"linux.sysctl.{name}", "is not in a namespace; it would change the host"
             )
-        if not plan.has(needed):
+        if not plan.has(needed) or _is_our_own(needed, plan):
             raise SpecError(
                 f"linux.sysctl.{name}",
-                f'would change the host: add {{"type": "{needed}"}} to linux.namespaces',
+                f'would change the host: add {{"type": "{needed}"}} to linux.namespaces, '
+                "without the path of the host's own",
             )
+
+
+def _is_our_own(kind: str, plan: Plan) -> bool:
+    """Tell whether the plan joins the namespace that we are in."""
+    paths = [namespace.path for namespace in plan.namespaces if namespace.type == kind]
+    try:
+        return any(
+            os.path.samefile(p, f"/proc/self/ns/{PROC_NAMES.get(kind, kind)}") for p in paths if p
+        )
+    except OSError:
+        return False  # joining it will say so

@@ -54,7 +54,7 @@ _CLOCKS = ("monotonic", "boottime")
 def load(bundle: str) -> Plan:
     """Read the plan of the bundle directory *bundle*. Raises SpecError and UnsupportedError."""
     path = os.path.join(bundle, "config.json")
-    return parse_text(read(bundle, path), bundle, path)
+    return parse(decode_text(read(bundle, path), path), bundle)
 
 
 def read(bundle: str, path: str) -> bytes:
@@ -74,8 +74,11 @@ def read(bundle: str, path: str) -> bytes:
 
 
 def parse_text(raw: bytes, bundle: str, path: str) -> Plan:
-    """Return the plan that the JSON text *raw* describes; *path* is where it was read."""
-    return parse(decode_text(raw, path), bundle)
+    """Return the plan that a container was made by, from the JSON text *raw*; *path* is where it was read.
+
+    Its root may be gone by now.
+    """
+    return parse(decode_text(raw, path), bundle, is_to_be_made=False)
 
 
 def decode_text(raw: bytes, path: str) -> object:
@@ -88,15 +91,18 @@ def decode_text(raw: bytes, path: str) -> object:
         raise SpecError("", f"{path!r} is not JSON: {error}") from None
 
 
-def parse(config: object, bundle: str) -> Plan:
-    """Return the plan that *config* (decoded JSON) describes; paths are relative to *bundle*."""
+def parse(config: object, bundle: str, *, is_to_be_made: bool = True) -> Plan:
+    """Return the plan that *config* (decoded JSON) describes; paths are relative to *bundle*.
+
+    Of a container that *is_to_be_made* the root has to be there.
+    """
     reader = Reader(config)
     version = _version(reader)
     _refuse_other_platforms(reader)
     linux = reader.object("linux")
     cgroups_path, resources = _limits(linux)
     plan = Plan(
-        root=_root(reader, bundle),
+        root=_root(reader, bundle, must_exist=is_to_be_made),
         namespaces=linux.array("namespaces", _namespace),
         process=read_process(reader.object("process")) if reader.has("process") else None,
         hostname=reader.string("hostname") or None,
@@ -153,11 +159,11 @@ def _refuse_other_platforms(reader: Reader) -> None:
                 )
 
 
-def _root(reader: Reader, bundle: str) -> Root:
+def _root(reader: Reader, bundle: str, *, must_exist: bool) -> Root:
     reader.required("root")
     root = reader.object("root")
     path = os.path.join(os.path.abspath(bundle), root.required_string("path"))
-    if not os.path.isdir(path):
+    if must_exist and not os.path.isdir(path):
         raise root.wrong("path", f"there is no directory {path!r}")
     return Root(path=os.path.realpath(path), readonly=root.boolean("readonly"))
 
