@@ -120,11 +120,11 @@ def second_stage(order: Order) -> Callable[[Plan, Channel], NoReturn]:
 def serve(order: Order, tree: view.Tree, states: dict[str, State]) -> NoReturn:
     """Be the factory; a fault of its own is told to the host."""
     gc.disable()  # a holder would copy what a collection looks at
-    factory = Factory(order, tree, states)
+    host = Channel.from_fd(order.host_fd)
     try:
-        factory.serve()
+        Factory(order, host, tree, states).serve()
     except BaseException as error:
-        factory.report(error)
+        host.send_error(error)
     finally:
         os._exit(1)
 
@@ -154,9 +154,11 @@ def number_pids_apart() -> None:
 class Factory:
     """The factory's state and its loop."""
 
-    def __init__(self, order: Order, tree: view.Tree, states: dict[str, State]) -> None:
+    def __init__(
+        self, order: Order, host: Channel, tree: view.Tree, states: dict[str, State]
+    ) -> None:
         self._making = Holders(tree, states)
-        self._host = Channel.from_fd(order.host_fd)
+        self._host = host
         self._host_pidfd = order.host_pidfd
         self._holders: dict[str, Holder] = {}
         self._ending: dict[int, str] = {}
@@ -166,10 +168,6 @@ class Factory:
         self._watch_children()
         self._template, self._template_pid = self._start_template(order)
         os.close(order.template_fd)
-
-    def report(self, error: BaseException) -> None:
-        """Tell the host what ended this factory."""
-        self._host.send_error(error)
 
     def _watch_children(self) -> None:
         for fd in (self._child_ended, self._wakeup):
