@@ -178,3 +178,11 @@ def test_options_of_the_interpreter(project: Project) -> None:
     python, *command = project.command("--nsisolate-all")
     given = ["-X", "dev", "-X", "int_max_str_digits=5000", "-X", "no_debug_ranges"]
     project.run_program(python, *given, *command).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("option", ["--ignore-signal=CHLD", "--block-signal=CHLD"])
+def test_children_of_one_who_expects_none(project: Project, option: str) -> None:
+    """Whoever starts pytest may have ignored or blocked the signal of children's ends."""
+    project.write("test_it.py", "def test_it():\n    pass\n")
+    result = project.run_in("env", option, args=("--nsisolate-all",))
+    result.assert_outcomes(passed=1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import tempfile
 from pathlib import Path
 
+from .. import capabilities
 from .project import Project
 
 
@@ -49,6 +51,22 @@ def test_proc_lists_own_processes_only(project: Project) -> None:
             child = subprocess.Popen(["sleep", "60"])
             pids = {int(name) for name in os.listdir("/proc") if name.isdecimal()}
             assert pids == {1, os.getpid(), child.pid}
+        """
+    ).assert_outcomes(passed=1)
+
+
+def test_what_is_copied_is_the_same(project: Project) -> None:
+    """The loader's cache, which is binary, has the bytes that the host's has."""
+    cache = Path("/etc/ld.so.cache")
+    capabilities.need(cache.exists(), "/etc/ld.so.cache")
+    digest = hashlib.sha256(cache.read_bytes()).hexdigest()
+    project.test(
+        f"""
+        import hashlib, pathlib
+
+        def test_it():
+            content = pathlib.Path("/etc/ld.so.cache").read_bytes()
+            assert hashlib.sha256(content).hexdigest() == {digest!r}
         """
     ).assert_outcomes(passed=1)
 

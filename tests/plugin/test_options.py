@@ -14,6 +14,7 @@ WRONG_KEYWORDS = [
     ("hostname=5", "hostname=5 cannot be used"),
     ("hostname='a\\0b'", "write a name of 1 to 64 bytes"),
     ("hostname='\\ud800'", "write a name of 1 to 64 bytes"),
+    ("hostname='\\udc80'", "write a name of 1 to 64 bytes"),
     ("root=1", "root=1 cannot be used; write True or False"),
     (
         'rootfs="/nonexistent"',

@@ -212,3 +212,30 @@ def test_terminal_is_not_written_to_by_captured_tests(project: Project) -> None:
     result.stdout.no_fnmatch_line("*hidden*")
     assert not [line for line in result.errlines if "hidden" in line]
     assert os.path.exists(project.path / "test_it.py")
+
+
+def test_a_stream_of_a_fixtures_own(project: Project) -> None:
+    """A wide fixture may put something in the place of sys.stdout that only writes."""
+    project.test(
+        """
+        import sys
+        import pytest
+
+        class Written(list):
+            write = list.append
+
+        @pytest.fixture(scope="session", autouse=True)
+        def written():
+            before, sys.stdout = sys.stdout, Written()
+            yield sys.stdout
+            sys.stdout = before
+
+        def test_it(written):
+            sys.stdout.write("written")
+            assert written == ["written"]
+
+        def test_next(written):
+            assert written == []
+        """,
+        "-s",
+    ).assert_outcomes(passed=2)
