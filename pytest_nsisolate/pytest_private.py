@@ -58,10 +58,28 @@ def make_worker(config: pytest.Config, workerinput: dict[str, Any] | None) -> No
         config.workeroutput = {}  # type: ignore[attr-defined]
 
 
-def collected(config: pytest.Config) -> list[str]:
-    """Return the node ids of the session's items, in the order in which they are run."""
+def identity(node: Any) -> tuple[str, str]:
+    """Return a node's id and path: outside of rootdir, nodes of several directories have the same id."""
+    return node.nodeid, str(node.path)
+
+
+def collected(config: pytest.Config) -> list[tuple[str, str]]:
+    """Return the identities of the session's items, in the order in which they are run."""
     session: Any = config.pluginmanager.get_plugin("session")
-    return [item.nodeid for item in session.items]
+    return [identity(item) for item in session.items]
+
+
+def initial_paths(config: pytest.Config) -> list[str]:
+    """Return the arguments outside of rootdir, to which the ids of the nodes in them are relative."""
+    session: Any = config.pluginmanager.get_plugin("session")
+    paths = getattr(session, "_initialpaths", ())
+    return [str(path) for path in paths if not path.is_relative_to(config.rootpath)]
+
+
+def share_initial_paths(session: pytest.Session, paths: list[str]) -> None:
+    """Make *paths* the session's arguments outside of rootdir; those in it have no say in node ids."""
+    inside = {p for p in session._initialpaths if p.is_relative_to(session.config.rootpath)}
+    session._initialpaths = frozenset({*inside, *map(Path, paths)})
 
 
 def own_id(item: pytest.Item) -> str:

@@ -15,7 +15,13 @@ import pytest
 from .. import originals
 from ..limits import NO_LIMITS, Limits
 from ..options import REQUEST, Request, costs_are_wanted
-from ..pytest_private import OpaqueRepr, disarm_faulthandler, forget_stray_exceptions, setup_state
+from ..pytest_private import (
+    OpaqueRepr,
+    disarm_faulthandler,
+    forget_stray_exceptions,
+    identity,
+    setup_state,
+)
 from ..pytest_private_output import interruptible
 from ..runtime.errors import NsisolateError
 from .coverage import CoverageOfTests
@@ -171,15 +177,15 @@ class Isolation:
         # Out here, or the report would have the error's own causes, too.
         pytest.fail(f"the sandbox could not be started: {problem}", pytrace=False)
 
-    def _following(self, request: Request) -> str | None:
-        """Return the node id of the next item, if that is for the same sandbox."""
+    def _following(self, request: Request) -> tuple[str, str] | None:
+        """Return the identity of the next item, if that is for the same sandbox."""
         item = None if self._order is None else self._order.nextitem
         wanted = None if item is None else item.stash.get(REQUEST, None)
         if item is None or wanted is None or wanted.sandbox != request.sandbox:
             return None
         if wanted.limits != NO_LIMITS:
             return None  # its clone has to join its cgroup first
-        return item.nodeid
+        return identity(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ..pytest_private import report_sections
+from ..pytest_private import identity, report_sections
 from ..wire.functions import fingerprint, ship, ship_parameters
 from .reruns import is_rerun
 
@@ -18,12 +18,12 @@ def order_of(
     fixtures: dict[str, bytes],
     env: tuple[tuple[str, str], ...],
     nproc: int | None,
-    following: str | None,
+    following: tuple[str, str] | None,
 ) -> dict[str, Any]:
     """Return the order to run *item*.
 
     *fixtures* are the host's, pickled, *env* the test's own variables, *nproc* its RLIMIT_NPROC;
-    *following* is the id of the item that is run in that sandbox next.
+    *following* is the identity of the item that is run in that sandbox next.
     """
     function, problem = ship(item)
     return {
@@ -50,5 +50,5 @@ def order_of(
 
 
 def chain_of(item: pytest.Item | None) -> list[list[str]]:
-    """Return the chain of nodes down to *item*, as (class name, node id)."""
-    return [] if item is None else [[type(n).__name__, n.nodeid] for n in item.listchain()]
+    """Return the chain of nodes down to *item*, as (class name, node id, path)."""
+    return [] if item is None else [[type(n).__name__, *identity(n)] for n in item.listchain()]

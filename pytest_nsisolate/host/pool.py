@@ -115,8 +115,8 @@ class Pool:
 
         self._enforcements[limits] = find_enforcement(limits)
 
-    def run(self, item: pytest.Item, request: Request, following: str | None) -> Run:
-        """Start an isolated run of *item*; *following* is the id of what will be run in that sandbox next."""
+    def run(self, item: pytest.Item, request: Request, following: tuple[str, str] | None) -> Run:
+        """Start an isolated run of *item*; *following* is the identity of what is run there next."""
         from .fixtures import ship_host_fixtures
         from .limiting import Limited
         from .run import Run

@@ -52,7 +52,7 @@ class Run:
         request: Request,
         fixtures: Shipped,
         limited: Limited,
-        following: str | None,
+        following: tuple[str, str] | None,
     ) -> None:
         self._template = template
         self._item = item

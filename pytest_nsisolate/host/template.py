@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
-from ..pytest_private import base_temp, collected, renamed, worker_input
+from ..pytest_private import base_temp, collected, initial_paths, renamed, worker_input
 from ..pytest_private_files import log_file, xml_family
 from ..pytest_private_output import terminal_markup, terminal_width
 from ..rootfs.kinds import Sandbox
@@ -145,7 +145,8 @@ class Template:
             "width": terminal_width(self._config),
             "xml_family": xml_family(self._config),
             "cwd": self._cwd,
-            "nodeids": collected(self._config),
+            "collected": collected(self._config),
+            "initial_paths": initial_paths(self._config),
             "renamed": renamed(self._config),
             "basetemp": self._base_temp,
             "environ": dict(os.environ),

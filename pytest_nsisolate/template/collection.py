@@ -8,22 +8,21 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from ..pytest_private import fixture_info, rename
+from ..pytest_private import fixture_info, identity, rename, share_initial_paths
 from ..wire.functions import fingerprint, ship_parameters
 
 
 class Collection:
-    """The items collected so far, by node id."""
+    """The items collected so far, by node id and path; *start* says what the host has collected."""
 
-    def __init__(
-        self, session: pytest.Session, nodeids: list[str], renamed: dict[str, str]
-    ) -> None:
+    def __init__(self, session: pytest.Session, start: dict[str, Any]) -> None:
         self._session = session
-        self._nodeids = nodeids
-        self._renamed = renamed
-        self._items: dict[str, pytest.Item] = {}
+        self._collected: list[tuple[str, str]] = start["collected"]
+        self._initial_paths: list[str] = start["initial_paths"]
+        self._renamed: dict[str, str] = start["renamed"]
+        self._items: dict[tuple[str, str], pytest.Item] = {}
         self._paths: set[str] = set()
-        self._collectors: dict[tuple[str, str], pytest.Collector] = {}
+        self._collectors: dict[tuple[str, str, str], pytest.Collector] = {}
         self._problems: list[str] = []
         #: The function that was looked at last, which its other parameters have, too, and its fingerprint.
         self._fingerprinted: tuple[object, str | None] = (None, None)
@@ -42,10 +41,10 @@ class Collection:
         for item in items:
             self._reuse_collectors(item)
             self._take_name(item)
-            self._items.setdefault(item.nodeid, item)
+            self._items.setdefault(identity(item), item)
         # What fixtures can see of a session is the host's.
-        self._session.items = [self._items[name] for name in self._nodeids if name in self._items]
-        self._session.testscollected = len(self._nodeids)
+        self._session.items = [self._items[one] for one in self._collected if one in self._items]
+        self._session.testscollected = len(self._collected)
 
     def _argument(self, path: str) -> str:
         # In an argument, "[" begins a parameter's id; a relative path may do without the directory it is in.
@@ -53,14 +52,19 @@ class Collection:
             return path
         return os.path.relpath(path, self._session.config.invocation_params.dir)
 
+    def pytest_collectstart(self, collector: pytest.Collector) -> None:
+        """Let node ids be relative to what was named to the host, before there are any nodes."""
+        if collector is self._session and self._initial_paths:
+            share_initial_paths(self._session, self._initial_paths)
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember what could not be collected."""
         if report.failed:
             self._problems.append(report.longreprtext)
 
-    def known(self, nodeid: str | None) -> pytest.Item | None:
-        """Return the item that was collected under *nodeid*, if any was."""
-        return None if nodeid is None else self._items.get(nodeid)
+    def known(self, wanted: tuple[str, str] | None) -> pytest.Item | None:
+        """Return the item of that node id and path, if it was collected."""
+        return None if wanted is None else self._items.get(wanted)
 
     def find(self, order: dict[str, Any]) -> pytest.Item | str:
         """Return the item that *order* names, or a sentence that says why there is none.
@@ -70,7 +74,7 @@ class Collection:
         """
         nodeid = order["nodeid"]
         self.collect([order["path"]])
-        own = self._items.get(nodeid)
+        own = self._items.get((nodeid, order["path"]))
         if own is not None and order["fingerprint"] in (None, self._fingerprint_of(own)):
             _give_parameters(own, order["parameters"])
             return own
@@ -79,7 +83,7 @@ class Collection:
         made = self._from_shipped(order)
         if isinstance(made, pytest.Item):
             self._take_name(made)
-            self._items[nodeid] = made
+            self._items[nodeid, order["path"]] = made
         return made
 
     def _take_name(self, item: pytest.Item) -> None:
@@ -101,7 +105,7 @@ class Collection:
         node: Any = item
         while node.parent is not None:
             parent = node.parent
-            key = (type(parent).__name__, parent.nodeid)
+            key = (type(parent).__name__, *identity(parent))
             known = self._collectors.setdefault(key, parent)
             if known is not parent:
                 node.parent = known
@@ -136,7 +140,7 @@ class Collection:
                 isinstance(item, pytest.Function)
                 and item.parent is not None
                 and item.originalname == order["originalname"]
-                and [type(item.parent).__name__, item.parent.nodeid] == list(order["chain"][-2])
+                and [type(item.parent).__name__, *identity(item.parent)] == list(order["chain"][-2])
             ):
                 return item
         return None

@@ -98,7 +98,7 @@ class TemplatePlugin:
         self._measurement = adopt(session.config, self._start["coverage"], self._data_file)
         self._reporter.measure_with(self._measurement)
         adapters.prepare(session.config)
-        self._collection = Collection(session, self._start["nodeids"], self._start["renamed"])
+        self._collection = Collection(session, self._start)
         session.config.pluginmanager.register(self._collection, "nsisolate-collection")
         self._collection.collect(self._start["paths"])
         return True

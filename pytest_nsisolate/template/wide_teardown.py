@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ..pytest_private import apply_xfail, forget_sections, setup_state, start_log_records
+from ..pytest_private import apply_xfail, forget_sections, identity, setup_state, start_log_records
 from ..tracebacks import take_out_own_frames
 from ..wire.exceptions import to_data
 from .stopping import describe_stop
@@ -41,7 +41,7 @@ class Chain:
 
 
 def is_torn_down(session: pytest.Session, chain: list[list[str]]) -> bool:
-    """Tell whether an item with the *chain* of (class, node id) needs all that is set up."""
+    """Tell whether an item with the *chain* of (class, node id, path) needs all that is set up."""
     state = setup_state(session)
     return len(_kept(state, chain)) == len(state.stack)
 
@@ -49,7 +49,7 @@ def is_torn_down(session: pytest.Session, chain: list[list[str]]) -> bool:
 def _kept(state: Any, chain: list[list[str]]) -> list[Any]:
     kept: list[Any] = []
     for node, wanted in zip(state.stack, chain, strict=False):
-        if [type(node).__name__, node.nodeid] != list(wanted):
+        if [type(node).__name__, *identity(node)] != list(wanted):
             break
         kept.append(node)
     return kept
@@ -61,7 +61,7 @@ def tear_down_to(
     last: pytest.Item | None,
     begin: Callable[[], None],
 ) -> dict[str, Any]:
-    """Tear down what an item with the *chain* of (class, node id) does not need, after calling *begin*.
+    """Tear down what an item with the *chain* of (class, node id, path) does not need, after calling *begin*.
 
     Return, where there was anything to tear down, the report of the teardown phase of *last*, the item that
     ran last, and if the session is to stop because of it, that.

@@ -20,6 +20,40 @@ def test_thing():
     assert pathlib.Path(thing.__file__).exists()
 """
 
+WIDE = """
+import pytest
+
+@pytest.fixture(scope="session")
+def wide():
+    return []
+"""
+
+ALONE = """
+import os
+
+def test_alone(wide):
+    wide.append(1)
+    assert (wide, os.getpid() < 10) == ([1], True)
+"""
+
+SAME = """
+import os, pathlib, pytest
+
+@pytest.fixture(scope="module", autouse=True)
+def wide():
+    print("\\ntold: NAME begins")
+    yield "NAME"
+    print("\\ntold: NAME ends")
+
+def test_name(wide):
+    assert wide == pathlib.Path(__file__).parent.name
+
+def test_isolated(request):
+    assert os.getpid() < 10
+    assert request.node.path == pathlib.Path(__file__)
+    assert [item.path.parent.name for item in request.session.items] == ["a", "a", "b", "b"]
+"""
+
 
 @pytest.mark.parametrize("mode", ["prepend", "append", "importlib"])
 def test_src_layout(project: Project, mode: str) -> None:
@@ -95,7 +129,6 @@ def caches(directory: Path) -> list[str]:
     return [n for n in os.listdir(directory) if n in ("__pycache__", ".pytest_cache")]
 
 
-@pytest.mark.xfail(reason="node ids outside of rootdir depend on all arguments", strict=True)
 def test_arguments_outside_of_rootdir(project: Project) -> None:
     """A directory of tests that is named on the command line is there, wherever it is."""
     other = project.home / "other"
@@ -105,6 +138,61 @@ def test_arguments_outside_of_rootdir(project: Project) -> None:
     project.run("--nsisolate-all", f"--rootdir={project.path}", str(other)).assert_outcomes(
         passed=1
     )
+
+
+ELSEWHERE = "--rootdir={home}"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("-c", "../ci/pytest.ini", "tests"),
+        ("-c", "../ci/pytest.ini"),
+        ("-c", "../ci/pytest.ini", "-n2", "-pxdist.plugin", "tests"),
+        (ELSEWHERE, "tests"),
+        (ELSEWHERE,),
+        (ELSEWHERE, "-n2", "-pxdist.plugin"),
+    ],
+)
+def test_rootdir_elsewhere(
+    project: Project, args: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests can be in no directory below rootdir, wherever pytest's settings are."""
+    if "-n2" in args:
+        pytest.importorskip("xdist")
+    project.write("ci/pytest.ini", "[pytest]\n")
+    project.write("proj/tests/conftest.py", WIDE)
+    for name in ("test_a.py", "sub/test_b.py", "sub/test_c.py"):
+        project.write(f"proj/tests/{name}", ALONE)
+    monkeypatch.chdir(project.path / "proj")
+    given = [arg.format(home=project.home) for arg in args]
+    project.run("--nsisolate-all", *given).assert_outcomes(passed=3)
+
+
+def test_settings_in_one_of_two_directories(project: Project) -> None:
+    """Where only one of two arguments is in rootdir, the tests of both are isolated."""
+    project.write("proj/pytest.ini", "[pytest]\n")
+    for name in ("proj/tests/sub/test_a.py", "q/tests/test_b.py", "q/tests/sub/test_c.py"):
+        project.write(name, "import os\ndef test_it():\n    assert os.getpid() < 10\n")
+    result = project.run("--nsisolate-all", "proj/tests/sub", "q/tests")
+    result.assert_outcomes(passed=3)
+
+
+def test_same_node_ids_outside_of_rootdir(project: Project) -> None:
+    """Two directories outside of rootdir can have tests of the same node ids, and fixtures of their own."""
+    project.write("ci/pytest.ini", "[pytest]\naddopts = --import-mode=importlib\n")
+    for name in ("a", "b"):
+        project.write(f"{name}/__init__.py", "")
+        project.write(f"{name}/test_it.py", SAME.replace("NAME", name))
+    result = project.run("--nsisolate-all", "-s", "-c", "ci/pytest.ini", "a", "b")
+    result.assert_outcomes(passed=4)
+    told = [line for line in result.outlines if "told:" in line]
+    assert [line.partition("told: ")[2].rstrip(".") for line in told] == [
+        "a begins",
+        "a ends",
+        "b begins",
+        "b ends",
+    ]
 
 
 def test_started_in_a_subdirectory(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
