@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 from _pytest._io import TerminalWriter
+from _pytest.terminal import KNOWN_TYPES
+
+#: What the terminal counts, and prints in ways of its own that go by what is in a report.
+KINDS_OF_TERMINAL = frozenset(KNOWN_TYPES)
 
 
 def write_line(config: pytest.Config, text: str) -> None:

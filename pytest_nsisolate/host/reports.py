@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from ..pytest_private import OpaqueRepr, mend_subtest, set_failed_subtests, share_id
+from ..pytest_private_output import KINDS_OF_TERMINAL
 from ..wire.data import MalformedData
 
 _OUTCOMES = ("passed", "failed", "skipped")
+_OUTCOME_LIMIT = 40
 _PHASES = ("setup", "call", "teardown")
 
 #: Seconds since 1970, or of a test, are fewer.
@@ -59,7 +61,7 @@ def _share_texts(data: Any, item: pytest.Item) -> None:
 
 def check_report(data: Any) -> None:
     """Raise MalformedData, or what wrong data raises, if *data* is not what a report is made of."""
-    if data["outcome"] not in _OUTCOMES or data["when"] not in _PHASES:
+    if not _is_outcome(data["outcome"]) or data["when"] not in _PHASES:
         raise MalformedData(f"a report of {data['when']!r} with the outcome {data['outcome']!r}")
     for name in ("duration", "start", "stop"):
         value = data.get(name, 0.0)
@@ -71,6 +73,17 @@ def check_report(data: Any) -> None:
         reserved = name in _RESERVED or name.startswith("__")
         if reserved or callable(getattr(pytest.TestReport, name, None)):
             raise MalformedData(f"a report with the attribute {name!r}")
+
+
+def _is_outcome(outcome: object) -> bool:
+    """Tell whether this is pytest's outcome of a test, or one of a plugin's ("retried").
+
+    It is what the terminal counts by, and there what it does not count tests by (warnings) is not a test's.
+    """
+    if not isinstance(outcome, str) or outcome in _OUTCOMES:
+        return isinstance(outcome, str)
+    short = 0 < len(outcome) <= _OUTCOME_LIMIT and outcome.isprintable()
+    return short and outcome not in KINDS_OF_TERMINAL
 
 
 def _check_members(data: Any) -> None:

@@ -35,6 +35,7 @@ class Reporter:
         self._terminal: Terminal | None = None
         self._results: socket.socket | None = None
         self._deducted = 0.0
+        self._is_made = True
         self._excinfo: dict[str, Any] | None = None
         self._behind = False
         self._received = bytearray()
@@ -76,7 +77,11 @@ class Reporter:
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Any:
         """Remember the phase's exception, which may not be there (unittest's) until a report is made."""
         take_out_own_frames(call)
-        report = yield
+        self._is_made = False
+        try:
+            report = yield
+        finally:
+            self._is_made = True
         self._excinfo = None if call.excinfo is None else to_data(call.excinfo.value)
         return report
 
@@ -88,7 +93,8 @@ class Reporter:
         """
         if self._results is None:
             return
-        is_phase = type(report) is pytest.TestReport
+        # What is logged while a phase's report is being made is not that one yet (pytest-retry's "retried").
+        is_phase = type(report) is pytest.TestReport and self._is_made
         if is_phase and report.when == "setup":
             report.duration = max(0.0, report.duration - self._deducted)
         report.sections = [(name, _limited(text)) for name, text in report.sections]

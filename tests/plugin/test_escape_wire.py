@@ -67,6 +67,12 @@ ATTACKS = {
     "a worker": "say(32, report(node='x', worker_id='gw0', item_index=0))",
     "its class": "say(32, report(**{'__class__': 'x', '__dict__': {}}))",
     "huge numbers": "say(32, report(duration=10**400, start=float('inf'), stop=float('nan')))",
+    "warnings that are none": "say(32, report(outcome='warnings', longrepr='x'))",
+    "failures that are none": "say(33, report(outcome='xfailed', longrepr='x')); "
+    "say(33, report(outcome='error', longrepr=None))",
+    "an outcome that writes": "say(32, report(outcome='\\x1b]0;title\\x07'))",
+    "a long outcome": "say(32, report(outcome='x' * 1000))",
+    "an outcome that is no text": "say(32, report(outcome=['passed']))",
     "depth": "say(32, b'[' * 500000 + b']' * 500000)",
     "a skip that is none": "say(32, report(outcome='skipped', longrepr=None))",
     "a skip of numbers": "say(32, report(outcome='skipped', longrepr=[1, 2, 3]))",

@@ -43,6 +43,10 @@ def test_fail_without_trace():
     pytest.fail("shortly", pytrace=False)
 
 
+def test_of_another_outcome():
+    raise ValueError("for the conftest to judge")
+
+
 @pytest.mark.xfail(reason="expected")
 def test_xfails():
     assert 0

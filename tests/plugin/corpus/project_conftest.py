@@ -23,6 +23,8 @@ def pytest_runtest_makereport(item, call):
     report.user_properties.append(("made by", "a hook"))
     report.extras = [*getattr(report, "extras", []), {"name": "more", "content": call.when}]
     report.item = item
+    if call.when == "call" and item.name == "test_of_another_outcome":
+        report.outcome = "put aside"
     return report
 
 
