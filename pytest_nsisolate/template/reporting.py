@@ -17,7 +17,7 @@ from ..pytest_private import failed_subtests
 from ..pytest_private_output import Terminal, as_printed, writes_through
 from ..tracebacks import take_out_own_frames
 from ..wire import frames
-from ..wire.data import dump, is_data
+from ..wire.data import dump, is_data, text_of
 from ..wire.exceptions import to_data
 from ..wire.limits import SECTION_LIMIT
 from .measuring import Measurement
@@ -102,6 +102,7 @@ class Reporter:
         for name in [n for n in data if n not in _OF_PYTEST and not is_data(data[n])]:
             # What a hook put on the report and cannot cross, the same hook puts on it on the host.
             del data[name]
+        data["user_properties"] = [_named(pair) for pair in report.user_properties]
         # Kinds of longrepr that cannot be taken apart cross as their text.
         opaque = isinstance(data.get("longrepr"), str) and not isinstance(report.longrepr, str)
         exception = self._excinfo if is_phase else None
@@ -207,6 +208,13 @@ class Reporter:
         """Send what was measured."""
         if self._results is not None and self._measurement is not None:
             frames.send(self._results, frames.COVERAGE, dump(self._measurement.take()))
+
+
+def _named(pair: object) -> object:
+    """Return a property with the text of its name, as junitxml writes it; what is no pair as it is."""
+    if type(pair) is tuple and len(pair) == 2:
+        return text_of(pair[0]), pair[1]
+    return pair
 
 
 def _limited(text: str) -> str:

@@ -74,17 +74,19 @@ def _tagged(value: object) -> object:
     for plain in (bool, int, float, str):
         if isinstance(value, plain):
             return _to_json(plain(value))
-    return _describe(value)
+    return text_of(value)
 
 
 def _odd_keys(value: dict[Any, Any]) -> int:
     return sum(type(key) is not str for key in value)
 
 
-def _describe(value: object) -> str:
+def text_of(value: object) -> str:
+    """Return the ``str`` of *value*, or what is wrong with it: whatever it raises must not end the report."""
     try:
-        return str(value)
-    except Exception as error:
+        # A __str__ may return what is of a subclass of str, with another one.
+        return str.__str__(str(value))
+    except BaseException as error:
         return f"<{type(value).__name__} whose str() raises {type(error).__name__}>"
 
 

@@ -47,6 +47,12 @@ def test_of_another_outcome():
     raise ValueError("for the conftest to judge")
 
 
+def test_property_whose_name_is_no_text(record_property):
+    record_property(1, "x")
+    record_property(("a", 2), [3])
+    record_property(None, None)
+
+
 @pytest.mark.xfail(reason="expected")
 def test_xfails():
     assert 0

@@ -34,7 +34,8 @@ def pytest_runtest_logreport(report):
         "longrepr": type(report.longrepr).__name__ if isinstance(report.longrepr, tuple) else "",
         "sections": report.sections,
         "keywords": sorted(report.keywords),
-        "properties": report.user_properties,
+        # Names cross as the texts that junitxml makes of them.
+        "properties": [(str(name), value) for name, value in report.user_properties],
         "location": report.location,
         "wasxfail": getattr(report, "wasxfail", None),
         "extras": getattr(report, "extras", None),
