@@ -131,7 +131,7 @@ class Reporter:
         category = warning_message.category
         message = warning_message.message
         data = {
-            "text": str(message),
+            "text": text_of(message),
             "message": to_data(message if isinstance(message, Warning) else Warning(message)),
             "module": category.__module__,
             "name": category.__qualname__,

@@ -27,11 +27,12 @@ def dump(value: object) -> bytes:
 
 def is_data(value: object) -> bool:
     """Tell whether :func:`load` returns what *value* is, and not only its ``str``."""
-    if type(value) in (list, tuple):
+    kind = type(value)
+    if kind is list or kind is tuple:
         return all(map(is_data, value))  # type: ignore[call-overload]
-    if type(value) is dict:
-        return all(is_data(key) and is_data(item) for key, item in value.items())
-    return value is None or type(value) in (bool, int, float, str, bytes)
+    if kind is dict:
+        return all(is_data(key) and is_data(item) for key, item in value.items())  # type: ignore[attr-defined]
+    return value is None or any(kind is plain for plain in (bool, int, float, str, bytes))
 
 
 def load(raw: bytes) -> Any:
@@ -48,8 +49,9 @@ def load(raw: bytes) -> Any:
 
 
 def _to_json(value: object) -> object:
+    # By identity: comparing classes would ask their metaclass.
     kind = type(value)
-    if value is None or kind in (bool, float, str):
+    if value is None or kind is str or kind is float or kind is bool:
         return value
     if kind is int:
         # Longer ones cannot be written in decimal (sys.set_int_max_str_digits).
@@ -61,19 +63,22 @@ def _to_json(value: object) -> object:
     return _tagged(value)
 
 
-def _tagged(value: object) -> object:
-    if isinstance(value, tuple):
+def _tagged(value: Any) -> object:
+    # By the class, and not with isinstance, which asks for the value's __class__.
+    kind = type(value)
+    if issubclass(kind, tuple):
         return {_TAG: "tuple", "items": [_to_json(item) for item in value]}
-    if isinstance(value, dict) and _odd_keys(value) <= ODD_KEYS_LIMIT:
+    if issubclass(kind, dict) and _odd_keys(value) <= ODD_KEYS_LIMIT:
         pairs = [[_to_json(key), _to_json(item)] for key, item in value.items()]
         return {_TAG: "dict", "items": pairs}
-    if isinstance(value, bytes):
+    if issubclass(kind, bytes):
         return {_TAG: "bytes", "text": base64.b64encode(value).decode("ascii")}
-    if isinstance(value, list):
+    if issubclass(kind, list):
         return [_to_json(item) for item in value]
-    for plain in (bool, int, float, str):
-        if isinstance(value, plain):
-            return _to_json(plain(value))
+    if issubclass(kind, int):
+        return _to_json(int.__int__(value))
+    if issubclass(kind, float):
+        return float.__float__(value)
     return text_of(value)
 
 

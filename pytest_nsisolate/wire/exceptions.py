@@ -9,6 +9,7 @@ and the exception's text; and if there is no such class, of a stand-in with its 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import tblib
@@ -39,49 +40,101 @@ def _describe(error: BaseException, depth: int, seen: set[int]) -> dict[str, obj
     # Each once: a cause is a context as well, and a long chain would double with each link.
     seen.add(id(error))
     cls = type(error)
-    outcome = cls.__name__ if cls in OUTCOME_EXCEPTIONS else None
     data: dict[str, object] = {
-        "module": cls.__module__,
-        "name": cls.__qualname__,
+        "module": _module(cls),
+        "name": _QUALNAME(cls),
         "text": _text(error),
         "args": _plain_args(error),
         "attributes": _plain_attributes(error),
-        "outcome": outcome,
-        "notes": [str(note) for note in getattr(error, "__notes__", ())],
+        "outcome": _outcome(cls),
+        "notes": _notes(error),
         "traceback": _traceback(error),
-        "suppress": bool(error.__suppress_context__),
+        "suppress": _field(error, "__suppress_context__"),
     }
     if depth < _DEPTH:
-        for key, other in (("cause", error.__cause__), ("context", error.__context__)):
+        for key in ("cause", "context"):
+            other = _field(error, f"__{key}__")
             if other is not None and id(other) not in seen:
                 data[key] = _describe(other, depth + 1, seen)
-        if isinstance(error, BaseExceptionGroup):
-            data["members"] = [_describe(e, depth + 1, seen) for e in error.exceptions]
-            data["message"] = error.message
+        if issubclass(cls, BaseExceptionGroup):
+            members = _field(error, "exceptions", BaseExceptionGroup)
+            data["members"] = [_describe(e, depth + 1, seen) for e in members]
+            data["message"] = _field(error, "message", BaseExceptionGroup)
     return data
+
+
+#: A class's own name, whatever its metaclass says.
+_QUALNAME = vars(type)["__qualname__"].__get__
+
+
+def _field(error: BaseException, name: str, base: type[BaseException] = BaseException) -> Any:
+    """Return what the interpreter keeps in an exception, whatever its class has under that name."""
+    return vars(base)[name].__get__(error)
+
+
+def _outcome(cls: type[BaseException]) -> str | None:
+    # By identity: comparing would ask a metaclass.
+    return next((name for name, outcome in _OUTCOMES.items() if cls is outcome), None)
+
+
+def _module(cls: type[BaseException]) -> str:
+    try:
+        module = cls.__module__
+    except BaseException:
+        return _UNKNOWN
+    return str.__str__(module) if isinstance(module, str) else _UNKNOWN
+
+
+#: As tracebacks say it.
+_UNKNOWN = "<unknown>"
 
 
 def _text(error: BaseException) -> str | None:
     """Return the exception's text, or None if it has none because its ``__str__`` fails."""
     try:
-        return str(error)
-    except Exception:
+        # What it returns may be of a subclass of str, whose own __str__ a traceback asks, too.
+        return str.__str__(str(str(error)))
+    except BaseException:  # SystemExit, too: it would end the session, and does not in a traceback
         return None
 
 
+def _notes(error: BaseException) -> list[str]:
+    """Return the notes as tracebacks show them: what is no sequence of notes is one by its ``repr``."""
+    try:
+        notes: Any = getattr(error, "__notes__", None)
+    except BaseException:
+        return []
+    if notes is None:
+        return []
+    try:
+        return [_note(note) for note in notes] if isinstance(notes, Sequence) else [repr(notes)]
+    except BaseException:
+        return ["<__notes__ repr() failed>"]
+
+
+def _note(note: object) -> str:
+    try:
+        return str.__str__(str(note))
+    except BaseException:
+        return "<note str() failed>"
+
+
 def _plain_args(error: BaseException) -> list[object] | None:
-    args = error.args
-    if isinstance(error, OSError) and error.filename is not None:
+    args = _field(error, "args")
+    if issubclass(type(error), OSError):
         # These are taken out of the arguments.
-        args = (error.errno, error.strerror, error.filename, None, error.filename2)
+        names = ("errno", "strerror", "filename", "filename2")
+        number, text, path, path2 = (_field(error, name, OSError) for name in names)
+        if path is not None:
+            args = (number, text, path, None, path2)
     return list(args) if all(map(_is_plain, args)) else None
 
 
 def _plain_attributes(error: BaseException) -> dict[str, object] | None:
     attributes = {
         name: value
-        for name, value in getattr(error, "__dict__", {}).items()
-        if not name.startswith("__")
+        for name, value in _field(error, "__dict__").items()
+        if type(name) is str and not name.startswith("__")
     }
     return attributes if all(map(_is_plain, attributes.values())) else None
 
@@ -89,9 +142,10 @@ def _plain_attributes(error: BaseException) -> dict[str, object] | None:
 def _is_plain(value: object, depth: int = 0) -> bool:
     if depth > _NESTED:
         return False
-    if type(value) in (list, tuple):
+    kind = type(value)
+    if kind is list or kind is tuple:
         return all(_is_plain(item, depth + 1) for item in value)  # type: ignore[attr-defined]
-    return type(value) in _PLAIN
+    return any(kind is plain for plain in _PLAIN)
 
 
 #: What crosses as it is, and how deeply it may be nested.
@@ -100,9 +154,10 @@ _NESTED = 4
 
 
 def _traceback(error: BaseException) -> dict[str, Any] | None:
-    if error.__traceback__ is None:
+    traceback = _field(error, "__traceback__")
+    if traceback is None:
         return None
-    last = first = tblib.Traceback(error.__traceback__)
+    last = first = tblib.Traceback(traceback)
     for _ in range(_FRAMES):
         last = last.tb_next or last
     last.tb_next = None
@@ -127,18 +182,22 @@ def from_data(data: Any) -> BaseException:
 
 def _rebuild(data: dict[str, Any]) -> BaseException:
     error = _instance(data)
-    # Past the class's own __setattr__, which is the user's code.
     if data["notes"]:
-        object.__setattr__(error, "__notes__", [str(note) for note in data["notes"]])
+        _field(error, "__dict__")["__notes__"] = [str(note) for note in data["notes"]]
     if data.get("traceback"):
         rebuilt = tblib.Traceback.from_dict(_plain_traceback(data["traceback"])).as_traceback()
-        object.__setattr__(error, "__traceback__", rebuilt)
+        _set_field(error, "__traceback__", rebuilt)
     if data.get("cause"):
-        object.__setattr__(error, "__cause__", _rebuild(data["cause"]))
+        _set_field(error, "__cause__", _rebuild(data["cause"]))
     if data.get("context"):
-        object.__setattr__(error, "__context__", _rebuild(data["context"]))
-    object.__setattr__(error, "__suppress_context__", bool(data["suppress"]))
+        _set_field(error, "__context__", _rebuild(data["context"]))
+    _set_field(error, "__suppress_context__", bool(data["suppress"]))
     return error
+
+
+def _set_field(error: BaseException, name: str, value: object) -> None:
+    """Set it past the class's own __setattr__ and properties, which are the user's code."""
+    vars(BaseException)[name].__set__(error, value)
 
 
 def _plain_traceback(data: Any) -> dict[str, Any] | None:
@@ -183,7 +242,7 @@ def _instance(data: dict[str, Any]) -> BaseException:
         error = _fill(cls if complete else _with_text(cls, data), args or [])
         if error is not None:
             for name, value in (data.get("attributes") or {}).items():
-                object.__getattribute__(error, "__dict__")[str(name)] = value
+                _field(error, "__dict__")[str(name)] = value
             return error
     return _with_text(RemoteException, data)(str(data["text"]))
 

@@ -218,6 +218,42 @@ def test_local_class_and_own_group() -> None:
     assert [type(member).__name__ for member in group.exceptions] == ["ValueError", "Local"]
 
 
+class Lies(ExceptionGroup[Exception]):
+    """A group that has something else under every name that is the interpreter's."""
+
+    __cause__ = __context__ = __traceback__ = __suppress_context__ = property(touch)
+    args = exceptions = message = __dict__ = __notes__ = property(touch)
+
+
+class Nameless(Exception):
+    """One of a module whose name is no text."""
+
+    __module__ = 5  # type: ignore[assignment]
+
+
+def test_a_module_without_a_name() -> None:
+    """It is unknown, as in tracebacks."""
+    arrived = crossed(Nameless("text"))
+    assert (type(arrived).__module__, type(arrived).__name__) == ("<unknown>", "Nameless")
+    assert str(arrived) == "text"
+
+
+def test_what_a_class_hides() -> None:
+    """What the interpreter keeps crosses, whatever the class says."""
+    arrived = crossed(Lies("several", [ValueError(1)]))
+    assert type(arrived) is Lies
+    assert str(arrived) == "several (1 sub-exception)"
+
+
+def test_nothing_is_set_through_a_class() -> None:
+    """What is rebuilt is not set by properties of its class."""
+    touched.clear()
+    data = {**data_for(Lies), "notes": ["noted"], "members": [data_for(ValueError)], "message": "x"}
+    error = from_data({**data, "cause": data_for(ValueError), "context": data_for(ValueError)})
+    assert isinstance(error, Lies)
+    assert touched == []
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (

@@ -72,6 +72,100 @@ def test_raises(error):
     raise error
 
 
+class NoEq(type):
+    __hash__ = None
+
+    def __eq__(cls, other):
+        raise RuntimeError("not to be compared")
+
+
+class Incomparable(Exception, metaclass=NoEq):
+    pass
+
+
+class NoArgs(Exception):
+    args = None
+
+
+class ArgsRaise(Exception):
+    args = property(lambda self: 1 / 0)
+
+
+class FilenameRaises(OSError):
+    filename = property(lambda self: 1 / 0)
+
+
+class HasAnything(Exception):
+    def __getattr__(self, name):
+        return 5
+
+
+class NoDict(Exception):
+    __dict__ = property(lambda self: 1 / 0)
+
+
+class BrokenText(str):
+    def __str__(self):
+        raise RuntimeError("broken")
+
+
+class Raises:
+    def __init__(self, error):
+        self.error = error
+
+    def __str__(self):
+        raise self.error
+
+
+class StrIsBroken(Exception):
+    def __str__(self):
+        return BrokenText("text")
+
+
+class StrRaises(Exception):
+    def __str__(self):
+        raise self.args[0]
+
+
+class MessageIsNone(ExceptionGroup):
+    message = None
+
+
+def noted(notes):
+    error = ValueError("noted")
+    error.__notes__ = notes
+    return error
+
+
+def with_odd_attributes():
+    error = ValueError("attributes")
+    error.__dict__.update({5: 6, "thing": Incomparable("x")})
+    return error
+
+
+@pytest.mark.parametrize("error", [
+    Incomparable("x"), NoArgs("x"), ArgsRaise("x"), FilenameRaises(2, "No such thing", "/nowhere"), HasAnything("x"),
+    NoDict("x"), StrIsBroken("x"), StrRaises(SystemExit(3)), StrRaises(KeyboardInterrupt()),
+    MessageIsNone("x", [ValueError(1)]),
+    noted(None), noted(5), noted(Raises(ValueError())), noted([]), noted(["one", 5, Raises(ValueError())]),
+    noted([Raises(SystemExit(3))]), noted([BrokenText("text")]), noted(("one", "two")), noted({"one": 1}),
+    with_odd_attributes(), ValueError(Incomparable("x")),
+], ids=range(21))
+def test_raises_what_is_odd(error):
+    raise error
+
+
+def test_odd_causes():
+    try:
+        raise noted(5)
+    except ValueError as error:
+        raise NoArgs("x") from error
+
+
+def test_odd_members():
+    raise ExceptionGroup("odd", [NoArgs("x"), StrRaises(SystemExit(3)), noted(5)])
+
+
 def test_local_class():
     class Local(LookupError):
         pass
