@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import pytest
 
 from ..pytest_private_files import record_in_xml
 from ..wire import frames
-from ..wire.data import MalformedData
+from ..wire.data import MalformedData, from_json
 from ..wire.exceptions import from_data
 
 
@@ -32,7 +31,7 @@ def replay_of(item: pytest.Item, kind: int, message: Any) -> Callable[[], object
         name, value = str(message["name"]), str(message["value"])
         return partial(record_in_xml, item, name, value, attribute=bool(message["attribute"]))
     if kind == frames.CACHE:
-        return _caching(item.config, str(message["key"]), json.loads(message["value"]))
+        return _caching(item.config, str(message["key"]), from_json(str(message["value"])))
     raise MalformedData(f"a message of the unknown kind {kind}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import linecache
 import socket
 import warnings
@@ -17,7 +16,7 @@ from ..pytest_private import failed_subtests
 from ..pytest_private_output import Terminal, as_printed, writes_through
 from ..tracebacks import take_out_own_frames
 from ..wire import frames
-from ..wire.data import dump, is_data, text_of
+from ..wire.data import as_json, dump, is_data, text_of
 from ..wire.exceptions import to_data
 from ..wire.limits import SECTION_LIMIT
 from .measuring import Measurement
@@ -151,7 +150,7 @@ class Reporter:
 
     def record_cached(self, key: str, value: object) -> None:
         """Send what a test put into pytest's cache."""
-        self._tell(frames.CACHE, {"key": key, "value": json.dumps(value)})
+        self._tell(frames.CACHE, {"key": key, "value": as_json(value)})
 
     def _tell(self, kind: int, data: object) -> None:
         if self._results is not None:
@@ -199,9 +198,8 @@ class Reporter:
     def _await(self, kind: int) -> None:
         assert self._results is not None
         while kind not in self._received:
-            self._received += self._results.recv(frames.HEADER, socket.MSG_WAITALL)[:1] or bytes(
-                [kind]
-            )
+            received = frames.receive_kind(self._results)
+            self._received.append(kind if received is None else received)
         self._received.remove(kind)
 
     def measured(self) -> None:

@@ -22,6 +22,7 @@
 
 from __future__ import annotations
 
+import _socket
 import array
 import socket
 
@@ -64,6 +65,10 @@ LIMIT = 256 * 1024 * 1024
 _CHUNK = 256 * 1024
 _MAX_FDS = 8
 
+#: Methods of sockets, kept: tests mock those of ``socket.socket``, maybe until after their report.
+_SENDALL, _SENDMSG = _socket.socket.sendall, _socket.socket.sendmsg
+_RECV, _RECVMSG = _socket.socket.recv, _socket.socket.recvmsg
+
 
 def send(sock: socket.socket, kind: int, payload: bytes = b"", fds: tuple[int, ...] = ()) -> None:
     """Send one frame. Raises ChannelError if the other side is gone."""
@@ -72,12 +77,19 @@ def send(sock: socket.socket, kind: int, payload: bytes = b"", fds: tuple[int, .
     frame = bytes((kind,)) + len(payload).to_bytes(4, "big") + payload
     try:
         if fds:
-            sent = socket.send_fds(sock, [frame], list(fds))
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
+            sent = _SENDMSG(sock, [frame], [rights])
             frame = frame[sent:]
         if frame:
-            sock.sendall(frame)
+            _SENDALL(sock, frame)
     except OSError as error:
         raise ChannelError(f"the other side is gone ({error.strerror})") from error
+
+
+def receive_kind(sock: socket.socket) -> int | None:
+    """Wait for a frame without a payload; return its kind, or None if the other side is gone."""
+    header = _RECV(sock, HEADER, socket.MSG_WAITALL)
+    return header[0] if header else None
 
 
 class FrameReader:
@@ -103,8 +115,8 @@ class FrameReader:
         # Descriptors that nobody asked for are dropped by the kernel: there is no room for them.
         space = socket.CMSG_SPACE(_MAX_FDS * array.array("i").itemsize) if self._takes_fds else 0
         try:
-            data, ancillary, _flags, _address = self._socket.recvmsg(
-                _CHUNK, space, socket.MSG_CMSG_CLOEXEC
+            data, ancillary, _flags, _address = _RECVMSG(
+                self._socket, _CHUNK, space, socket.MSG_CMSG_CLOEXEC
             )
         except ConnectionResetError:
             data, ancillary = b"", []
