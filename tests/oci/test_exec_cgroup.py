@@ -19,6 +19,9 @@ from .test_errors import assert_one_sentence
 from .test_lifecycle_callers import console_socket
 
 CONTROLLER = "" if V2 else "pids"
+ROOT = pytest.mark.parametrize("identity", ["root"], indirect=True)
+#: An ordinary user may make no cgroup there.
+AT_THE_TOP = pytest.mark.parametrize("identity", ["root", "root-userns"], indirect=True)
 
 
 def execute(bundle: Bundle, *options: str) -> Finished:
@@ -39,7 +42,7 @@ def below(bundle: Bundle, name: str, controller: str = CONTROLLER) -> str:
     return f":/{directory.relative_to(top)}"
 
 
-@WHO_HAS_CGROUPS
+@AT_THE_TOP
 def test_it_is_in_the_containers_cgroup(bundle: Bundle) -> None:
     """Without an option, and with ``/``, the process is where the container is."""
     bundle.linux["cgroupsPath"] = f"/{bundle.id}"
@@ -52,7 +55,7 @@ def test_it_is_in_the_containers_cgroup(bundle: Bundle) -> None:
         assert execute(bundle, "--cgroup", "/").out == init
 
 
-@WHO_HAS_CGROUPS
+@AT_THE_TOP
 @pytest.mark.parametrize("name", ["inner", "/inner", "inner/"])
 def test_a_cgroup_below_the_containers(bundle: Bundle, name: str) -> None:
     """``--cgroup`` names one that exists, on v1 in each hierarchy."""
@@ -76,7 +79,7 @@ def test_a_cgroup_below_the_containers(bundle: Bundle, name: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("identity", ["root"], indirect=True)
+@ROOT
 @pytest.mark.skipif(V2, reason="needs cgroup v1")
 def test_a_cgroup_of_one_controller(bundle: Bundle) -> None:
     """On v1 each controller may have a path of its own; the others stay where they are."""
@@ -143,7 +146,7 @@ def test_labels_need_the_kernel(bundle: Bundle, option: str) -> None:
     assert_one_sentence(execute(bundle, option, "x"), field[option], code=255)
 
 
-@pytest.mark.parametrize("identity", ["root"], indirect=True)
+@ROOT
 def test_an_apparmor_profile(bundle: Bundle) -> None:
     """``--apparmor`` confines the process, where the kernel has AppArmor."""
     if not Path("/sys/module/apparmor/parameters/enabled").exists():
