@@ -15,7 +15,6 @@ _KINDS = {
     "params": dict | None,
     "extra_info": dict,
 }
-_NAMES = ("name", "fullname", "group", "param", "params", "extra_info")
 
 
 def prepare(config: pytest.Config) -> None:
@@ -29,7 +28,7 @@ def collected(config: pytest.Config) -> list[dict[str, object]]:
 
 
 def _describe(benchmark: Any) -> dict[str, object]:
-    described = {name: getattr(benchmark, name) for name in _NAMES}
+    described = {name: getattr(benchmark, name) for name in _KINDS}
     options = {
         # A timer is shown by its name.
         name: getattr(value, "__name__", str(value)) if callable(value) else value
@@ -59,7 +58,7 @@ def add(item: pytest.Item, data: list[dict[str, Any]]) -> None:
     from pytest_benchmark.stats import Metadata
 
     for described in data:
-        names = {name: described[name] for name in _NAMES}
+        names = {name: described[name] for name in _KINDS}
         _check(names)
         fixture = SimpleNamespace(
             **names, has_error=bool(described["has_error"]), cprofile_stats=None

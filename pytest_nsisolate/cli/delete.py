@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..runtime.errors import LifecycleError, NsisolateError
 from ..runtime.lifecycle import container, signalling
 from ..runtime.lifecycle.state import CREATED, STOPPED
-from ..runtime.spec.config import parse_text
+from ..runtime.spec.config import parse_stored
 from .arguments import UsageError, first, read
 from .selecting import matching
 
@@ -86,6 +86,6 @@ def _delete(directory: Directory, settings: Settings, *, force: bool) -> None:
 
 def _stored_plan(directory: Directory, state: State) -> Plan | None:
     try:
-        return parse_text(directory.config(), state.bundle, "config.json")
+        return parse_stored(directory.config(), state.bundle)
     except NsisolateError:
         return None  # no reason to keep the rest

@@ -12,7 +12,7 @@ from ..runtime.launch_options import LaunchOptions
 from ..runtime.lifecycle.container import hand_over
 from ..runtime.lifecycle.liveness import open_process
 from ..runtime.lifecycle.state import PAUSED, STOPPED
-from ..runtime.spec.config import parse_text
+from ..runtime.spec.config import parse_stored
 from . import building
 from .arguments import first, read, required_id
 from .exec_process import REPEATED, process_to_execute
@@ -99,7 +99,7 @@ def _execute(
     directory = settings.directory(container_id)
     state = directory.load()
     _check_status(state, given)
-    plan = parse_text(directory.config(), state.bundle, "config.json")
+    plan = parse_stored(directory.config(), state.bundle)
     if plan.process is None:
         raise LifecycleError(f"the config of container {state.id!r} has no process")
     process = process_to_execute(plan.process, given, repeated, command)

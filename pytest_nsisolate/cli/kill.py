@@ -6,7 +6,7 @@ import _signal
 
 from ..runtime.errors import LifecycleError, NsisolateError
 from ..runtime.lifecycle import signalling
-from ..runtime.spec.config import parse_text
+from ..runtime.spec.config import parse_stored
 from .arguments import UsageError, first, read, required_id
 from .selecting import matching
 
@@ -54,7 +54,7 @@ def _kill(directory: Directory, number: int, *, everyone: bool) -> None:
 
 def _shares_pids(directory: Directory, state: State) -> bool:
     try:
-        plan = parse_text(directory.config(), state.bundle, "config.json")
+        plan = parse_stored(directory.config(), state.bundle)
     except NsisolateError:
         return False
     return not plan.creates("pid")

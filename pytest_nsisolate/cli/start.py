@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..runtime.lifecycle import container
-from ..runtime.spec.config import parse_text
+from ..runtime.spec.config import parse_stored
 from . import building
 from .arguments import read, required_id
 
@@ -24,6 +24,6 @@ def main(argv: list[str], settings: Settings) -> int:
     _given, positional = read(argv, most=1)
     with settings.directory(required_id(positional, "start")) as directory:
         state = directory.load()
-        plan = parse_text(directory.config(), state.bundle, "config.json")
+        plan = parse_stored(directory.config(), state.bundle)
         container.start(directory, plan, state, settings.log.warn, building.notify_address())
     return 0

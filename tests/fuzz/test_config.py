@@ -32,7 +32,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def read(raw: bytes, bundle: Path) -> Plan | None:
     """Return the plan of a config, or None if it is refused in a sentence."""
     try:
-        return spec.parse_text(raw, str(bundle), "config.json")
+        return spec.parse(spec.decode_text(raw, "config.json"), str(bundle))
     except NsisolateError as error:
         check_sentence(error)
         return None

@@ -101,9 +101,8 @@ def test_a_cgroup_mount_shows_the_containers_own(confined: Bundle) -> None:
 def test_one_that_somebody_else_has_frozen_is_deleted(confined: Bundle) -> None:
     """Delete --force ends a container whose process was put into a frozen cgroup of v1."""
     capabilities.need(os.path.isdir("/sys/fs/cgroup/freezer"), "the freezer of cgroup v1")
-    lifecycle.create(
-        confined, "exec sleep 100"
-    )  # what forks could have a child in there that is not moved
+    # What forks could have a child in there that is not moved.
+    lifecycle.create(confined, "exec sleep 100")
     lifecycle.ok(confined, "start", confined.id)
     pid = json.loads(lifecycle.ok(confined, "state", confined.id).out)["pid"]
     elsewhere = CGROUPS / "freezer" / f"{confined.id}-elsewhere"

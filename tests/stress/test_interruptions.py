@@ -88,19 +88,11 @@ def _steps(
 
 def _trace(command: Sequence[str], expression: str, directory: Path) -> int:
     """Run a command under strace(1), which follows no child: a container that is created goes on."""
+    # A shell's background jobs ignore SIGINT, and what they start does too.
+    strace = ["env", "--default-signal", "strace", "-o", str(directory / "log"), "-e", expression]
     with (directory / "said").open("wb") as said:  # a pipe would be the container's, too
         done = subprocess.run(
-            # A shell's background jobs ignore SIGINT, and what they start does too.
-            [
-                "env",
-                "--default-signal",
-                "strace",
-                "-o",
-                directory / "log",
-                "-e",
-                expression,
-                *command,
-            ],
+            [*strace, *command],
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -296,6 +297,24 @@ def test_a_capability_of_another_kernel_is_kept(bundle: str) -> None:
     assert plan.process is not None
     assert plan.process.capabilities is not None
     assert plan.process.capabilities.bounding == ("CAP_FUTURE", "CAP_KILL")
+
+
+def test_what_was_made_is_not_asked_of_the_host_again(bundle: str) -> None:
+    """Whoever is in a container's namespace by now, or has no rootfs any more, can read its config."""
+    config = {
+        "ociVersion": "1.2.0",
+        "root": {"path": "gone"},
+        "linux": {
+            "namespaces": [{"type": "network", "path": "/proc/self/ns/net"}],
+            "sysctl": {"net.ipv4.ip_default_ttl": "77"},
+        },
+    }
+    plan = spec.parse_stored(json.dumps(config).encode(), bundle)
+    assert plan.sysctl == (("net.ipv4.ip_default_ttl", "77"),)
+    for path, field in (("gone", "root.path"), ("rootfs", "linux.sysctl.net.ipv4.ip_default_ttl")):
+        with pytest.raises(SpecError) as refused:
+            spec.parse({**config, "root": {"path": path}}, bundle)
+        assert str(refused.value).startswith(field)
 
 
 def test_loading_names_the_file(tmp_path: Path) -> None:

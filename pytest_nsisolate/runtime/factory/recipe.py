@@ -13,7 +13,7 @@ import os
 from .. import syscalls as sys
 from ..errors import KernelCallError
 from ..mounts import options as mount_options
-from ..mounts.inroot import open_path, proc_path
+from ..mounts.inroot import ABSENT, open_path, proc_path
 from ..mounts.mount import open_bind, perform, set_attributes
 from .layers import container_mount, lies_below, make_layer
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     #: Called with an fd of the root, which is the working directory as well.
     Step = Callable[[int], None]
 
-_UNREACHABLE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP)
 _KNOWN = ("devpts", "mqueue", "overlay", "proc", "tmpfs")
 _EMPTY_ATTRIBUTES = (
     sys.MOUNT_ATTR_RDONLY | sys.MOUNT_ATTR_NOSUID | sys.MOUNT_ATTR_NODEV | sys.MOUNT_ATTR_NOEXEC
@@ -128,7 +127,7 @@ class _Writer:
         try:
             fd = open_path(self._root_fd, mount.destination)
         except KernelCallError as error:
-            if error.errno not in _UNREACHABLE:
+            if error.errno not in (*ABSENT, errno.ELOOP):
                 raise
             return False
         try:

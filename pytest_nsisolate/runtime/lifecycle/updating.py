@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import LifecycleError
-from ..spec.config import parse_text
+from ..spec.config import parse_stored
 from ..spec.decoding import decode, encode
 from .pausing import cgroup_of
 from .signalling import processes
@@ -64,7 +64,7 @@ def _device_rules(directory: Directory, state: State) -> tuple[DeviceRule, ...]:
     since then (a GPU's hook) is to stay.
     """
     if not state.device_rules:
-        plan = parse_text(directory.config(), state.bundle, "config.json")
+        plan = parse_stored(directory.config(), state.bundle)
         return plan.resources.devices if plan.resources is not None else ()
     from ..spec.reader import Reader
     from ..spec.resources import read_device_rule

@@ -17,6 +17,10 @@ from ..errors import KernelCallError
 _RESOLVE = sys.RESOLVE_IN_ROOT | sys.RESOLVE_NO_MAGICLINKS
 _MAX_SYMLINKS = 40
 
+#: What opening a path fails with that is not there. EACCES: where init may not go, the less privileged
+#: container process may not either.
+ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
+
 
 def open_path(root_fd: int, path: str) -> int:
     """Open an existing *path* below *root_fd* as O_PATH. The caller closes the fd."""

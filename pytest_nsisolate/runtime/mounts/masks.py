@@ -7,13 +7,12 @@ path (CVE-2025-31133).
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 
 from .. import syscalls as sys
 from ..errors import KernelCallError, SetupError
-from .inroot import is_directory, open_path, proc_path
+from .inroot import ABSENT, is_directory, open_path, proc_path
 from .mount import attach, set_attributes
 
 TYPE_CHECKING = False
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _NULL_ATTRIBUTES = sys.MOUNT_ATTR_RDONLY | sys.MOUNT_ATTR_NOSUID | sys.MOUNT_ATTR_NOEXEC
-
-#: EACCES: where init may not go, the less privileged container process may not either.
-_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
 
 
 def mask(root_fd: int, paths: Iterable[str]) -> None:
@@ -70,7 +66,7 @@ def _open_if_there(root_fd: int, path: str) -> int | None:
     try:
         return open_path(root_fd, path)
     except KernelCallError as error:
-        if error.errno in _ABSENT:
+        if error.errno in ABSENT:
             return None
         raise SetupError("masks", error.call, error.errno or 0) from error
 

@@ -14,6 +14,7 @@ import os
 from .. import syscalls as sys
 from ..errors import KernelCallError, SetupError
 from ..syscalls_files import PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs_type
+from .inroot import ABSENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _MAGIC = {"proc": PROC_SUPER_MAGIC, "sysfs": SYSFS_MAGIC}
 _HINT = "somebody else changes the rootfs at the same time"
-_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
 
 
 def check(plan: Plan, root_fd: int) -> None:
@@ -76,6 +76,6 @@ def _open(directory_fd: int, path: str, resolve: int) -> int | None:
         path = path.lstrip("/") or "."
         return sys.openat2(directory_fd, path, os.O_PATH, sys.RESOLVE_IN_ROOT | resolve)
     except KernelCallError as error:
-        if error.errno in (*_ABSENT, errno.ELOOP):
+        if error.errno in (*ABSENT, errno.ELOOP):
             return None
         raise SetupError("masks", error.call, error.errno or 0) from error

@@ -12,19 +12,16 @@ if TYPE_CHECKING:
     from ..plan import Plan
 
 
-def validate(plan: Plan) -> None:
-    """Refuse a plan whose fields do not fit together."""
-    for check in (
-        _namespaces_once,
-        _maps_need_user_namespace,
-        _mapped_mounts_have_maps,
-        _names_need_uts_namespace,
-        _offsets_need_time_namespace,
-        _sysctls_are_namespaced,
-        _devices_need_network_namespace,
-        _labels_need_the_kernel,
-    ):
-        check(plan)
+def validate(plan: Plan, *, is_to_be_made: bool) -> None:
+    """Refuse a plan whose fields do not fit together, or that *is_to_be_made* and would change this host."""
+    _namespaces_once(plan)
+    _maps_need_user_namespace(plan)
+    _mapped_mounts_have_maps(plan)
+    _names_need_uts_namespace(plan)
+    _offsets_need_time_namespace(plan)
+    _sysctls_are_namespaced(plan, is_to_be_made=is_to_be_made)
+    _devices_need_network_namespace(plan)
+    _labels_need_the_kernel(plan)
 
 
 def _namespaces_once(plan: Plan) -> None:
@@ -100,7 +97,7 @@ _IPC_SYSCTLS = (
 )
 
 
-def _sysctls_are_namespaced(plan: Plan) -> None:
+def _sysctls_are_namespaced(plan: Plan, *, is_to_be_made: bool) -> None:
     for name, _value in plan.sysctl:
         dotted = name.replace("/", ".")
         if ".." in dotted:
@@ -117,7 +114,7 @@ def _sysctls_are_namespaced(plan: Plan) -> None:
             raise SpecError(
                 f"linux.sysctl.{name}", "is not in a namespace; it would change the host"
             )
-        if not plan.has(needed) or _is_our_own(needed, plan):
+        if not plan.has(needed) or (is_to_be_made and _is_our_own(needed, plan)):
             raise SpecError(
                 f"linux.sysctl.{name}",
                 f'would change the host: add {{"type": "{needed}"}} to linux.namespaces, '

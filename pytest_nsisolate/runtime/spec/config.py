@@ -73,12 +73,12 @@ def read(bundle: str, path: str) -> bytes:
         raise SpecError("", f"cannot read {path!r}: {error.strerror}") from None
 
 
-def parse_text(raw: bytes, bundle: str, path: str) -> Plan:
-    """Return the plan that a container was made by, from the JSON text *raw*; *path* is where it was read.
+def parse_stored(raw: bytes, bundle: str) -> Plan:
+    """Return the plan that a container was made by, from its own copy of config.json.
 
-    Its root may be gone by now.
+    What is asked of the host then is not asked again: its root may be gone by now.
     """
-    return parse(decode_text(raw, path), bundle, is_to_be_made=False)
+    return parse(decode_text(raw, "config.json"), bundle, is_to_be_made=False)
 
 
 def decode_text(raw: bytes, path: str) -> object:
@@ -94,7 +94,7 @@ def decode_text(raw: bytes, path: str) -> object:
 def parse(config: object, bundle: str, *, is_to_be_made: bool = True) -> Plan:
     """Return the plan that *config* (decoded JSON) describes; paths are relative to *bundle*.
 
-    Of a container that *is_to_be_made* the root has to be there.
+    Of a container that *is_to_be_made* the root has to be there, and no sysctl may be the host's.
     """
     reader = Reader(config)
     version = _version(reader)
@@ -128,7 +128,7 @@ def parse(config: object, bundle: str, *, is_to_be_made: bool = True) -> Plan:
         hooks=read_hooks(reader.object("hooks")),
         oci_version=version,
     )
-    validate(plan)
+    validate(plan, is_to_be_made=is_to_be_made)
     return plan
 
 
